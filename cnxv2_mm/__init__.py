@@ -1,0 +1,8 @@
+"""ConvNeXt V2 and its masked-autoencoder pre-training (FCMAE) for OpenMMLab.
+
+Importing the package registers its models, optimiser constructor and metrics under the scope ``cnxv2_mm``.
+"""
+
+from cnxv2_mm.version import __version__
+
+__all__ = ["__version__"]

@@ -1,0 +1,20 @@
+"""Child registries of mmengine under the scope ``cnxv2_mm``.
+
+Every OpenMMLab library finds what is registered here by its full name, for example
+``type='cnxv2_mm.ConvNeXtV2'``, once ``cnxv2_mm`` has been imported
+(``custom_imports = dict(imports=['cnxv2_mm'])`` in a config).
+"""
+
+from mmengine import registry as root
+from mmengine.registry import Registry
+
+SCOPE = "cnxv2_mm"
+
+# Backbones, decoders and whole models.
+MODELS = Registry("model", parent=root.MODELS, scope=SCOPE, locations=["cnxv2_mm"])
+# Constructors that turn a model's parameters into optimiser groups.
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    "optimizer wrapper constructor", parent=root.OPTIM_WRAPPER_CONSTRUCTORS, scope=SCOPE, locations=["cnxv2_mm"]
+)
+# Metrics that a validation loop can report.
+METRICS = Registry("metric", parent=root.METRICS, scope=SCOPE, locations=["cnxv2_mm"])

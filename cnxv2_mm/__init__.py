@@ -3,6 +3,10 @@
 Importing the package registers its models, optimiser constructor and metrics under the scope ``cnxv2_mm``.
 """
 
+from cnxv2_mm.analysis import ReconstructionLoss
+from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.decoder import FCMAEDecoder
+from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.version import __version__
 
-__all__ = ["__version__"]
+__all__ = ["FCMAE", "ConvNeXtV2", "FCMAEDecoder", "ReconstructionLoss", "__version__"]

@@ -24,7 +24,6 @@ from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.layers import GRN, DropPath
 from cnxv2_mm.layouts import Dense, Layout, find_masked_layout
 from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE
-from cnxv2_mm.masking import patch_grid
 from cnxv2_mm.pretrained import load_backbone
 from cnxv2_mm.registry import MODELS
 from cnxv2_mm.variants import find_variant
@@ -155,7 +154,7 @@ class ConvNeXtV2(BaseModule):
                 )
             )
 
-        rates = iter(torch.linspace(0, drop_path_rate, sum(self.depths)).tolist())
+        rates = iter(torch.linspace(0, drop_path_rate, sum(self.depths), device="cpu").tolist())
         self.stages = nn.ModuleList(
             nn.ModuleList(ConvNeXtV2Block(width, next(rates), use_grn, layer_scale_init_value) for _ in range(depth))
             for depth, width in list(zip(self.depths, self.channels, strict=True))[: self.num_stages]
@@ -228,7 +227,7 @@ class ConvNeXtV2(BaseModule):
         if num_visible is None:
             counts = visible.flatten(1).sum(dim=1)
             num_visible = int(counts[0])
-            if not 0 < num_visible or (counts != num_visible).any():
+            if num_visible < 1 or (counts != num_visible).any():
                 raise ValueError(
                     f"visible patches per image are {counts.tolist()}; each image needs the same number, at least one"
                 )
@@ -311,10 +310,11 @@ def _patch_size(images: Tensor, visible: Tensor) -> int:
             f"visible of shape {tuple(visible.shape)} and type {visible.dtype} must be ({n}, h, w) booleans, "
             "one for each patch of each image"
         )
-    patch_size = height // max(visible.shape[1], 1)
-    if not patch_size or patch_size % LAST_STRIDE or patch_grid(height, width, patch_size) != tuple(visible.shape[1:]):
+    h, w = visible.shape[1:]
+    patch_size = height // h if h else 0
+    if not patch_size or patch_size % LAST_STRIDE or (h * patch_size, w * patch_size) != (height, width):
         raise ValueError(
-            f"visible marks {visible.shape[1]} x {visible.shape[2]} patches in images of {height} x {width} pixels; "
+            f"visible marks {h} x {w} patches in images of {height} x {width} pixels; "
             f"patches must be square, with a side that is a multiple of {LAST_STRIDE} pixels"
         )
     return patch_size

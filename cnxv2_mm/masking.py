@@ -96,7 +96,7 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
 
 
 def unpatchify(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tensor:
-    """Puts (N, L, p * p * C) patches back together into (N, C, h * p, w * p) images; the inverse of :func:`patchify`."""
+    """Joins (N, L, p * p * C) patches into (N, C, h * p, w * p) images; the inverse of :func:`patchify`."""
     h, w = grid
     tiles = patches.unflatten(2, (patch_size, patch_size, -1)).unflatten(1, (h, w))  # (N, h, w, p, q, C)
     n, *_, c = tiles.shape

@@ -50,7 +50,7 @@ class _Scatter(torch.autograd.Function):
 
 
 def _children(cells: Tensor) -> Tensor:
-    """(N, M, 2) rows and columns of cells -> (N, 4M, 2), those of the four cells inside each at twice the resolution."""
+    """(N, M, 2) rows and columns of cells -> (N, 4M, 2): the four cells inside each, at twice the resolution."""
     corners = torch.cartesian_prod(*[torch.arange(2, device=cells.device)] * 2)  # (4, 2)
     return (cells.unsqueeze(2) * 2 + corners).flatten(1, 2)
 

@@ -3,6 +3,7 @@
 Importing the package registers its models, optimiser constructor and metrics under the scope ``cnxv2_mm``.
 """
 
+from cnxv2_mm.layer_decay import LayerDecayOptimWrapperConstructor
 from cnxv2_mm.version import __version__
 
-__all__ = ["__version__"]
+__all__ = ["LayerDecayOptimWrapperConstructor", "__version__"]

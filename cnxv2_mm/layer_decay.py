@@ -91,8 +91,9 @@ def _stage_and_block(name: str, depths: tuple[int, ...]) -> tuple[int, int | Non
     elif (match := _DOWNSAMPLE.match(name)) is not None and int(match[1]) < len(depths):
         return int(match[1]), None
     raise ValueError(
-        f"parameter {name!r} is no part of a ConvNeXt with depths={tuple(depths)}: known are "
-        "downsample_layers.<stage>.*, stages.<stage>.<block>.*, norm<stage>.* and head.*. A subclass that adds parameters overrides get_layer_depth."
+        f"parameter {name!r} is no part of a ConvNeXt with depths={tuple(depths)}. Known are "
+        "downsample_layers.<stage>.*, stages.<stage>.<block>.*, norm<stage>.* and head.*; "
+        "a subclass that adds parameters overrides get_layer_depth."
     )
 
 

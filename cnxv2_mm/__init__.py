@@ -7,6 +7,14 @@ from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.decoder import FCMAEDecoder
 from cnxv2_mm.fcmae import FCMAE
+from cnxv2_mm.layer_decay import LayerDecayOptimWrapperConstructor
 from cnxv2_mm.version import __version__
 
-__all__ = ["FCMAE", "ConvNeXtV2", "FCMAEDecoder", "ReconstructionLoss", "__version__"]
+__all__ = [
+    "FCMAE",
+    "ConvNeXtV2",
+    "FCMAEDecoder",
+    "LayerDecayOptimWrapperConstructor",
+    "ReconstructionLoss",
+    "__version__",
+]

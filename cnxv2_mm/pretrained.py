@@ -50,7 +50,8 @@ def load_backbone(backbone: "ConvNeXtV2", checkpoint: str, prefix: str = "") -> 
     Args:
         backbone: Receives the tensors.
         checkpoint: See :func:`read_state_dict`.
-        prefix: What stands before the backbone's names in the file, 'backbone.' in our own checkpoints.
+        prefix: What stands before the backbone's names in the file: 'backbone.' in our own checkpoints, nothing in
+            official ones, whose GRN tensors may have leading dimensions of 1.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -66,6 +67,9 @@ def load_backbone(backbone: "ConvNeXtV2", checkpoint: str, prefix: str = "") -> 
             f"{', '.join(heads[:_SHOWN])}"
         )
     own = backbone.state_dict()
+    for name in own.keys() & found.keys():
+        if ".grn." in name and found[name].numel() == own[name].numel():
+            found[name] = found[name].flatten()  # (1, 1, 1, C) or (1, C) in official files
     missing = [k for k in own if k not in found and not _OUTPUT_NORM.match(k)]
     misfit = [
         f"{k} {tuple(found[k].shape)} instead of {tuple(own[k].shape)}"

@@ -43,7 +43,8 @@ def test_output_norms_may_be_missing_and_stages_unbuilt(checkpoint):
 def test_an_official_file_is_loaded_without_a_prefix(tmp_path):
     """Official dense checkpoints hold the backbone's own names under 'model', beside norm.* and head.*."""
     source = wake_grn(ConvNeXtV2(SMALL, out_indices=()))
-    tensors = {**source.state_dict(), "norm.weight": torch.ones(32), "head.weight": torch.ones(10, 32)}
+    tensors = {k: v.view(1, 1, 1, -1) if ".grn." in k else v for k, v in source.state_dict().items()}
+    tensors |= {"norm.weight": torch.ones(32), "head.weight": torch.ones(10, 32)}
     torch.save({"model": tensors}, tmp_path / "official.pt")
     backbone = start_from(str(tmp_path / "official.pt"), prefix=None)
     assert torch.equal(backbone.stages[2][1].grn.gamma, source.stages[2][1].grn.gamma)

@@ -5,6 +5,7 @@ Importing the package registers its models, optimiser constructor and metrics un
 
 from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.cpu_amp import CpuAmpOptimWrapper
 from cnxv2_mm.decoder import FCMAEDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.layer_decay import LayerDecayOptimWrapperConstructor
@@ -13,6 +14,7 @@ from cnxv2_mm.version import __version__
 __all__ = [
     "FCMAE",
     "ConvNeXtV2",
+    "CpuAmpOptimWrapper",
     "FCMAEDecoder",
     "LayerDecayOptimWrapperConstructor",
     "ReconstructionLoss",

@@ -24,8 +24,10 @@ ROWS = [
     "decoder",
     "fcmae",
     "layer_decay",
-    "runner_config",
+    "cpu_amp",
     "analysis",
+    "data_check",
+    "runner_config",
 ]
 ALLOWED = {"torch", "torchvision", "mmengine", "mmcv", "numpy", "cnxv2_mm", *sys.stdlib_module_names}
 

@@ -22,6 +22,9 @@ NAME = "mmcv._ext"
 IMPLEMENTED_IN = {
     "get_compiler_version": "build_info",
     "get_compiling_cuda_version": "build_info",
+    "nms": "nms",
+    "nms_match": "nms",
+    "softnms": "nms",
 }
 
 

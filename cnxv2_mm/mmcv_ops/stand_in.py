@@ -24,6 +24,10 @@ IMPLEMENTED_IN = {
     "get_compiling_cuda_version": "build_info",
     "nms": "nms",
     "nms_match": "nms",
+    "roi_align_backward": "roi_align",
+    "roi_align_forward": "roi_align",
+    "roi_pool_backward": "roi_pool",
+    "roi_pool_forward": "roi_pool",
     "softnms": "nms",
 }
 

@@ -28,6 +28,10 @@ IMPLEMENTED_IN = {
     "roi_align_forward": "roi_align",
     "roi_pool_backward": "roi_pool",
     "roi_pool_forward": "roi_pool",
+    "sigmoid_focal_loss_backward": "focal_loss",
+    "sigmoid_focal_loss_forward": "focal_loss",
+    "softmax_focal_loss_backward": "focal_loss",
+    "softmax_focal_loss_forward": "focal_loss",
     "softnms": "nms",
 }
 

@@ -20,8 +20,13 @@ NAME = "mmcv._ext"
 
 # Operator name in mmcv._ext -> file of this package that implements it.
 IMPLEMENTED_IN = {
+    "deform_conv_backward_input": "deform_conv",
+    "deform_conv_backward_parameters": "deform_conv",
+    "deform_conv_forward": "deform_conv",
     "get_compiler_version": "build_info",
     "get_compiling_cuda_version": "build_info",
+    "modulated_deform_conv_backward": "deform_conv",
+    "modulated_deform_conv_forward": "deform_conv",
     "nms": "nms",
     "nms_match": "nms",
     "roi_align_backward": "roi_align",

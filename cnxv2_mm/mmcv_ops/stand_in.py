@@ -27,6 +27,8 @@ IMPLEMENTED_IN = {
     "get_compiling_cuda_version": "build_info",
     "modulated_deform_conv_backward": "deform_conv",
     "modulated_deform_conv_forward": "deform_conv",
+    "ms_deform_attn_backward": "ms_deform_attn",
+    "ms_deform_attn_forward": "ms_deform_attn",
     "nms": "nms",
     "nms_match": "nms",
     "roi_align_backward": "roi_align",

@@ -35,7 +35,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     config = runner_config.load_config(args.config, args.cfg_options)
     runner_config.set_run(config, args)
     runner_config.check_checkpoint(args.checkpoint)
-    runner_config.allow_checkpoint_types()
     config.load_from, config.resume = args.checkpoint, False
     if args.amp:
         config.test_cfg.fp16 = True

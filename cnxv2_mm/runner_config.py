@@ -17,8 +17,10 @@ import torch
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.device import get_device
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
 
@@ -313,6 +315,33 @@ def draw_predictions(config: Config, *, show: bool, show_dir: str | None, wait_t
         visualizer["save_dir"] = show_dir
     else:
         hook["test_out_dir" if scope == "mmdet" else "out_dir"] = show_dir
+
+
+class RequireWeights(Hook):
+    """Refuses to go on when a loaded checkpoint leaves a parameter of the model at its random start.
+
+    mmengine only logs this, and a test then reports the scores of noise.
+    """
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Compare names and shapes.
+
+        Raises:
+            ValueError: names the parameters that the checkpoint lacks or holds in another shape.
+        """
+        model = runner.model
+        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+            model = model.module
+        state = checkpoint.get("state_dict", checkpoint)
+        weights = {name.removeprefix("module."): value for name, value in state.items()}
+        params = dict(model.named_parameters())
+        wrong = [name for name, param in params.items() if name not in weights or weights[name].shape != param.shape]
+        if wrong:
+            names = ", ".join(wrong[:5]) + (", ..." if len(wrong) > 5 else "")
+            raise ValueError(
+                f"the checkpoint lacks {len(wrong)} of the model's {len(params)} parameters, or has them in another "
+                f"shape ({names}): test it with the config it was trained with."
+            )
 
 
 def build_runner(config: Config) -> Runner:

@@ -79,6 +79,17 @@ def test_wrong_arguments(run_test, config, tmp_path, capsys):
     assert "must end in .pkl" in capsys.readouterr().err
 
 
+def test_weights_of_another_model_are_refused(run_training, run_test, config, tmp_path):
+    run_training([str(config), "--work-dir", str(tmp_path / "run")])
+    checkpoint = str(tmp_path / "run" / "iter_4.pth")
+    options = ["--cfg-options", "model.width=3"]
+    # conv.weight, conv.bias and fc.weight depend on the width; fc.bias does not.
+    with pytest.raises(
+        ValueError, match=r"lacks 3 of the model's 4 parameters.*\(conv\.weight, conv\.bias, fc\.weight\)"
+    ):
+        run_test([str(config), checkpoint, "--work-dir", str(tmp_path / "test"), *options])
+
+
 def test_draws_every_picture(run_test, classifier, tmp_path):
     shown = tmp_path / "shown"
     run_test([*classifier, "--work-dir", str(tmp_path / "test"), "--show-dir", str(shown)])

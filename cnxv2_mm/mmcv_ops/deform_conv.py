@@ -106,7 +106,11 @@ def deform_conv_backward_parameters(
     scale: float,
     im2col_step: int,
 ) -> None:
-    """Add ``scale`` times the gradient of the weight to ``gradWeight``; see the forward for the rest."""
+    """Add ``scale`` times the gradient of the weight to ``gradWeight``; see the forward for the rest.
+
+    mmcv asks for this apart from the other gradients, and torchvision computes all at once: version 1 therefore pays
+    for two backward passes, version 2 for one.
+    """
     geometry = (dH, dW, padH, padW, dilationH, dilationW, group, deformable_group)
     # torchvision needs a weight for the other gradients, which are not used here
     weight = torch.zeros_like(gradWeight)

@@ -8,7 +8,7 @@ import pytest
 TOOLS = Path(__file__).parents[2] / "tools"
 
 CONFIG = """
-custom_imports = dict(imports=["toy_digits"])
+custom_imports = dict(imports=["tests.tools.toy_digits"])
 default_scope = "mmengine"
 model = dict(type="DigitClassifier")
 train_dataloader = dict(

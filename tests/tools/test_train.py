@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from toy_digits import DigitClassifier
 
 from cnxv2_mm.runner_config import allow_checkpoint_types
+from tests.tools.toy_digits import DigitClassifier
 
 
 def read(checkpoint):

@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     elif args.command == "download":
         try:
             print(zoo.fetch(args.name, args.to))
-        except (ValueError, ConnectionError, RuntimeError) as error:
+        except (ValueError, OSError, RuntimeError) as error:
             sys.exit(str(error))
     else:
         for path, text in index_files().items():

@@ -121,7 +121,7 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _receive(address: str, part: Path, name: str) -> None:
-    """One request: continues a partial file where the server lets it, else starts it over."""
+    """One request: continues a partial file where the server lets it, else removes it or starts it over."""
     have = part.stat().st_size if part.is_file() else 0
     headers = {"User-Agent": f"cnxv2_mm/{__version__}", "Accept-Encoding": "identity"}
     if have:
@@ -137,16 +137,17 @@ def _receive(address: str, part: Path, name: str) -> None:
         if error.headers.get("Content-Range", "") == f"bytes */{have}":
             return
         part.unlink()
-        _receive(address, part, name)
-        return
+        raise ConnectionError(f"the server has fewer than the {have} bytes that were here") from error
     with response:
         if response.status == 206:
             served = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if served is None or int(served[1]) != have:
+                part.unlink()
                 raise ConnectionError(f"asked for the bytes from {have} on, the server sent others")
             total = int(served[2])
         else:
             have = 0
+            part.unlink(missing_ok=True)  # before its validator changes
             total = int(response.headers["Content-Length"]) if "Content-Length" in response.headers else None
             _remember_validator(response.headers, part)
         have = _write(response, part, have, total, name)

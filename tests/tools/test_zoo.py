@@ -4,7 +4,9 @@ import pytest
 
 from cnxv2_mm.zoo import WEIGHTS, store
 from cnxv2_mm.zoo.index import index_files
-from tools import zoo
+from tests.tools.conftest import load_tool
+
+zoo = load_tool("zoo")
 
 
 def listed(capsys, *options):

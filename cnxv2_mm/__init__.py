@@ -1,12 +1,13 @@
 """ConvNeXt V2 and its masked-autoencoder pre-training (FCMAE) for OpenMMLab.
 
-Importing the package registers its models, optimiser constructor and metrics under the scope ``cnxv2_mm``, and supplies
-the operators that an mmcv without its compiled part is missing.
+Importing the package registers its models, weight initialiser, optimiser constructor and metrics under the scope
+``cnxv2_mm``, and supplies the operators that an mmcv without its compiled part is missing.
 """
 
 from cnxv2_mm import mmcv_ops
 from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.checkpoints import Pretrained
 from cnxv2_mm.cpu_amp import CpuAmpOptimWrapper
 from cnxv2_mm.decoder import FCMAEDecoder
 from cnxv2_mm.fcmae import FCMAE
@@ -19,6 +20,7 @@ __all__ = [
     "CpuAmpOptimWrapper",
     "FCMAEDecoder",
     "LayerDecayOptimWrapperConstructor",
+    "Pretrained",
     "ReconstructionLoss",
     "__version__",
 ]

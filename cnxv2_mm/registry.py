@@ -12,6 +12,10 @@ SCOPE = "cnxv2_mm"
 
 # Backbones, decoders and whole models.
 MODELS = Registry("model", parent=root.MODELS, scope=SCOPE, locations=["cnxv2_mm"])
+# What fills the tensors of a model before training.
+WEIGHT_INITIALIZERS = Registry(
+    "weight initializer", parent=root.WEIGHT_INITIALIZERS, scope=SCOPE, locations=["cnxv2_mm"]
+)
 # Constructors that turn a model's parameters into optimiser groups.
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     "optimizer wrapper constructor", parent=root.OPTIM_WRAPPER_CONSTRUCTORS, scope=SCOPE, locations=["cnxv2_mm"]

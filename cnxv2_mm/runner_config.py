@@ -5,24 +5,22 @@ Every function edits the config in place and says in the log what a user could n
 
 import argparse
 import os
-from collections.abc import Callable
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
+
+from cnxv2_mm.checkpoints import allow_checkpoint_types
 
 _LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -226,34 +224,6 @@ def check_checkpoint(checkpoint: str) -> None:
     """
     if "://" not in checkpoint and not Path(checkpoint).is_file():
         raise FileNotFoundError(f"checkpoint {checkpoint!r} does not exist (looked for {Path(checkpoint).absolute()}).")
-
-
-def allow_checkpoint_types() -> None:
-    """Let ``torch.load`` read mmengine's checkpoints, which hold the history of what was logged.
-
-    Since 2.6 torch reads tensors and plain containers only; mmengine 0.10.7 then fails to resume and to load, and the
-    maintained family allows ``getattr`` on anything. Naming the few harmless types keeps the restriction.
-    """
-    multiarray = (np._core if hasattr(np, "_core") else np.core).multiarray
-    dtypes = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.uint8, np.bool_)]
-    torch.serialization.add_safe_globals(
-        [
-            HistoryBuffer,
-            (_history_statistic, "builtins.getattr"),
-            multiarray._reconstruct,
-            multiarray.scalar,
-            np.ndarray,
-            np.dtype,
-            *dtypes,
-        ]
-    )
-
-
-def _history_statistic(owner: type, name: str) -> Callable[..., Any]:
-    """The one use of ``getattr`` in mmengine's checkpoints: a log history names its own methods."""
-    if owner is not HistoryBuffer or name not in ("mean", "max", "min", "current"):
-        raise UnpicklingError(f"the checkpoint asks for {name!r} of {owner!r}, which no checkpoint of mmengine does.")
-    return getattr(owner, name)
 
 
 def use_tta(config: Config) -> None:

@@ -1,11 +1,8 @@
 """What the commands make of configs that ship with mmdet, mmseg and mmpretrain. The runs are in tests/tools."""
 
-import pickle
 
 import pytest
-import torch
 from mmengine.config import Config
-from mmengine.logging.history_buffer import HistoryBuffer
 
 from cnxv2_mm import runner_config
 
@@ -123,21 +120,3 @@ def test_augmentation_comes_from_the_config_or_mirrors():
 
     with pytest.raises(ValueError, match="no tta_model and no tta_pipeline"):
         runner_config.use_tta(Config({"default_scope": "mmengine", "test_dataloader": {"dataset": {}}}))
-
-
-class Evil:
-    """What a malicious checkpoint does: it names any attribute of any class."""
-
-    def __reduce__(self):
-        return getattr, (HistoryBuffer, "__init__")
-
-
-def test_restricted_loading_reads_histories_and_nothing_else(tmp_path):
-    runner_config.allow_checkpoint_types()
-    history = HistoryBuffer([1.0, 2.0], [1, 3])
-    torch.save({"history": history}, tmp_path / "good.pth")
-    loaded = torch.load(tmp_path / "good.pth", weights_only=True)["history"]
-    assert loaded.mean() == history.mean()
-    torch.save({"evil": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(pickle.UnpicklingError):
-        torch.load(tmp_path / "evil.pth", weights_only=True)

@@ -20,7 +20,7 @@ ROWS = [
     "layouts",
     "layer_depth",
     "zoo",
-    "pretrained",
+    "checkpoints",
     "backbone",
     "decoder",
     "fcmae",
@@ -30,7 +30,17 @@ ROWS = [
     "data_check",
     "runner_config",
 ]
-ALLOWED = {"torch", "torchvision", "mmengine", "mmcv", "numpy", "rich", "cnxv2_mm", *sys.stdlib_module_names}
+ALLOWED = {
+    "torch",
+    "torchvision",
+    "mmengine",
+    "mmcv",
+    "numpy",
+    "rich",
+    "safetensors",
+    "cnxv2_mm",
+    *sys.stdlib_module_names,
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -1,6 +1,5 @@
 """What the commands make of configs that ship with mmdet, mmseg and mmpretrain. The runs are in tests/tools."""
 
-
 import pytest
 from mmengine.config import Config
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import timm
 import torch
@@ -75,6 +76,8 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "huggingface": build_hugging_face,
     "mmpretrain": build_mmpretrain,
 }
+if not find_spec("transformers"):  # the original mmpretrain cannot be imported beside it: requirements/original.txt
+    del BUILDERS["huggingface"]
 
 
 def build(library: str, arch: str | Variant, v1: bool = False) -> nn.Module:

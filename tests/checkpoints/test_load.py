@@ -25,9 +25,10 @@ def checkpoint(tmp_path):
 
 
 @pytest.fixture
-def log(caplog):
+def log(caplog, request):
     """What the loader says."""
-    logger = MMLogger.get_instance("load-test", logger_name="load-test", log_level=logging.INFO)
+    name = request.node.name  # the current logger is the one that was made last
+    logger = MMLogger.get_instance(name, logger_name=name, log_level=logging.INFO)
     logger.addHandler(caplog.handler)
     return lambda: caplog.text
 

@@ -71,42 +71,6 @@ def test_sizes_without_a_name_compute_the_same(library):
 
 
 @torch.no_grad()
-def test_the_bare_network_of_hugging_face_computes_the_same():
-    from transformers import ConvNextV2Config, ConvNextV2Model
-
-    classifier = build("huggingface", SMALL)
-    config = ConvNextV2Config(hidden_sizes=list(SMALL.channels), depths=list(SMALL.depths))
-    model = ConvNextV2Model(config).eval()
-    model.load_state_dict(classifier.convnextv2.state_dict())
-    translation = to_ours(model.state_dict())
-    images = photographs(2, size=(64, 96))
-    backbone = build_ours(SMALL, out_indices=(3,), gap_before_final_norm=True)
-    backbone.load_state_dict({n.removeprefix("backbone."): t for n, t in translation.tensors.items()}, assign=True)
-    assert relative_error(backbone(images)[0], model(images).pooler_output) < TOLERANCE
-    back = from_ours(translation.tensors, DIALECTS["huggingface"]).tensors
-    model.load_state_dict(back)
-    assert set(back) == set(model.state_dict())
-
-
-@torch.no_grad()
-def test_the_norms_of_a_hugging_face_backbone_are_our_output_norms():
-    from transformers import ConvNextV2Backbone, ConvNextV2Config
-
-    config = ConvNextV2Config(
-        hidden_sizes=list(SMALL.channels), depths=list(SMALL.depths), out_features=["stage1", "stage3", "stage4"]
-    )
-    model = ConvNextV2Backbone(config).eval()
-    for parameter in model.parameters():
-        parameter.uniform_(-0.3, 0.3)
-    images = photographs(2, size=(64, 96))
-    backbone = build_ours(SMALL, out_indices=(0, 2, 3))
-    tensors = to_ours(model.state_dict()).tensors
-    backbone.load_state_dict({n.removeprefix("backbone."): t for n, t in tensors.items()}, assign=True)
-    for ours, theirs in zip(backbone(images), model(images).feature_maps, strict=True):
-        assert relative_error(ours, theirs) < TOLERANCE
-
-
-@torch.no_grad()
 def test_the_maps_of_an_mmpretrain_backbone_are_ours():
     """Straight from ``mmpretrain.ConvNeXt`` with four outputs, norms included, into ours."""
     import mmpretrain.models  # noqa: F401

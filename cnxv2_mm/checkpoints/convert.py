@@ -18,7 +18,7 @@ class Conversion:
         source: The dialect it was in.
         entry: The entry of the file that was read, '' for its top level.
         architecture: The network it holds.
-        used: Names in the file, and the number of tensors written for them is the same.
+        used: Names in the file of the tensors that were written, each as one tensor.
         dropped: Reasons, and the names in the file that each leaves out.
         missing: Parts that a whole model of the new dialect has and the file has not.
     """

@@ -10,6 +10,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -111,9 +112,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: str | os.PathLike[str], w
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.suffix == SAFETENSORS:
-            from safetensors.torch import save_file
-
-            save_file(dict(tensors), temporary, metadata={"format": "pt"})
+            _safetensors().save_file(dict(tensors), temporary, metadata={"format": "pt"})
         else:
             torch.save({wrapper: dict(tensors), "meta": {}} if wrapper else dict(tensors), temporary)
         temporary.replace(path)
@@ -133,9 +132,7 @@ def _read(path: Path, trust_pickle: bool) -> Any:
     if path.stat().st_size == 0:
         raise ValueError(f"checkpoint={str(path)!r} is empty; get or write it anew")
     if path.suffix == SAFETENSORS:
-        from safetensors.torch import load_file
-
-        read = load_file
+        read = _safetensors().load_file
     else:
         allow_checkpoint_types()
 
@@ -156,6 +153,17 @@ def _read(path: Path, trust_pickle: bool) -> Any:
         raise ValueError(
             f"checkpoint={str(path)!r} is damaged or no checkpoint ({reason}); get or write it anew"
         ) from error
+
+
+def _safetensors() -> ModuleType:
+    """The library, which only files of that kind need."""
+    try:
+        import safetensors.torch
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"files that end in {SAFETENSORS} need the package safetensors: pip install safetensors"
+        ) from error
+    return safetensors.torch
 
 
 def _is_pickle(path: Path) -> bool:

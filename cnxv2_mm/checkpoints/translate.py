@@ -80,8 +80,8 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
 
     Args:
         tensors: Names and tensors.
-        prefix: What stands before the names of the network; needed if there are several. 'backbone.' may be given
-            for any dialect, also for those that do not use it.
+        prefix: What stands before the names of the network, with or without its last dot; needed if there are
+            several. 'backbone.' may be given for any dialect, also for those that do not use it.
 
     Raises:
         ValueError: There is no ConvNeXt, or more than one, or two tensors have the same meaning.
@@ -90,8 +90,9 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
     if len(names) < len(tensors):
         raise ValueError("two of its names differ in wrappers such as 'module.' alone: it holds a tensor twice")
     clean = {name: tensors[original] for name, original in names.items()}
+    prefix = without_wrappers(prefix.rstrip(".") + ".") if prefix else None
     dropped: dict[str, list[str]] = defaultdict(list)
-    inside = clean if prefix is None else _within(clean, without_wrappers(prefix))
+    inside = clean if prefix is None else _within(clean, prefix)
     if len(inside) < len(clean):
         dropped[f"outside prefix={prefix!r}"] = [names[n] for n in clean if n not in inside]
     place = find_network(inside)

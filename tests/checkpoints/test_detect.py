@@ -45,6 +45,14 @@ def test_official_files_of_pre_training_are_told_from_ours_by_their_grn():
     assert place_of({n.removeprefix("backbone."): t for n, t in encoder.items()})[0] == "ours"
 
 
+def test_detectors_with_official_grn_are_read_as_ours():
+    """Weights that others renamed for OpenMMLab keep (1, 1, 1, C) beside output norms, which no official file has."""
+    tensors = {f"backbone.{n}": t for n, t in in_dialect(random_network(), "official").items() if "head" not in n}
+    tensors["backbone.norm3.weight"] = tensors.pop("backbone.norm.weight")
+    tensors["backbone.norm3.bias"] = tensors.pop("backbone.norm.bias")
+    assert place_of(tensors) == ("ours", "backbone.", "")
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

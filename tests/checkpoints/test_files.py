@@ -3,6 +3,7 @@
 import argparse
 import pickle
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,14 @@ def test_an_entry_that_is_not_there_names_those_that_are(tmp_path):
 def test_safetensors_are_read(tmp_path):
     save_file(TENSORS, tmp_path / "file.safetensors")
     assert_read(read_tensors(tmp_path / "file.safetensors"), "")
+
+
+def test_without_the_package_safetensors_ask_for_it(tmp_path, monkeypatch):
+    save_file(TENSORS, tmp_path / "file.safetensors")
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    for attempt in (read_tensors, lambda path: write_tensors(TENSORS, path)):
+        with pytest.raises(ModuleNotFoundError, match="pip install safetensors"):
+            attempt(tmp_path / "file.safetensors")
 
 
 def test_what_training_codes_keep_beside_the_tensors_needs_no_trust(tmp_path):

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from mmengine.model import BaseModel, PretrainedInit
-from mmengine.registry import MODELS, WEIGHT_INITIALIZERS
+from mmengine.model import PretrainedInit
+from mmengine.registry import MODELS, WEIGHT_INITIALIZERS, init_default_scope
 
 from cnxv2_mm import ConvNeXtV2, Pretrained
 from cnxv2_mm.checkpoints import make_strict
+from cnxv2_mm.runner_config import load_config
 from tests.checkpoints.peers import SMALL, build_mmpretrain, in_dialect, random_network
 
 ARCH = {"depths": SMALL.depths, "channels": SMALL.channels}
@@ -94,22 +95,30 @@ def test_a_pre_trainer_starts_from_a_config(official):
     assert_loaded(model.backbone, network)
 
 
-def test_a_detector_s_backbone_starts_from_a_config(official):
-    """Any model of any library: here a backbone two levels down, initialised with its parents."""
-
-    class Detector(BaseModel):
-        def __init__(self, backbone):
-            super().__init__()
-            self.backbone = backbone
-
-        def forward(self, inputs, data_samples=None, mode="tensor"):
-            return self.backbone(inputs)
-
+@pytest.mark.parametrize(
+    ("library", "file"),
+    [
+        ("mmdet", "retinanet/retinanet_r50_fpn_1x_coco.py"),
+        ("mmseg", "convnext/convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512.py"),
+    ],
+)
+@pytest.mark.parametrize("where", ["backbone", "model"])
+def test_a_published_model_with_another_backbone_starts_from_a_config(library, file, where, official):
+    """The initialiser on the backbone, or on the whole detector or segmenter around it."""
     path, network = official
-    backbone = ConvNeXtV2(ARCH, init_cfg={"type": "cnxv2_mm.Pretrained", "checkpoint": path})
-    wrapper = Detector(Detector(backbone))
-    wrapper.init_weights()
-    assert_loaded(backbone, network)
+    config = load_config(f"{library}::{file}")
+    init_default_scope(library)
+    init_cfg = {"type": "cnxv2_mm.Pretrained", "checkpoint": path}
+    config.model.backbone = {"type": "cnxv2_mm.ConvNeXtV2", "arch": ARCH}
+    (config.model if where == "model" else config.model.backbone)["init_cfg"] = init_cfg
+    if library == "mmdet":
+        config.model.neck.in_channels = list(SMALL.channels)
+    else:
+        config.model.decode_head.in_channels = list(SMALL.channels)
+        config.model.auxiliary_head.in_channels = SMALL.channels[2]
+    model = MODELS.build(config.model)
+    model.init_weights()
+    assert_loaded(model.backbone, network)
 
 
 def test_the_registry_knows_it_by_its_full_name():

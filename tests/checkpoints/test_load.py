@@ -1,9 +1,11 @@
 """Models that start from a file: the backbone is loaded whole, anything else is an error that says why."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.hooks import EMAHook
 from mmengine.logging import MMLogger
 from torch import nn
 
@@ -146,6 +148,25 @@ def test_the_log_accounts_for_every_tensor(checkpoint, log):
     assert "depths (1, 1, 2, 1), channels (8, 16, 24, 32), 3 input channels, GRN" in log()
     assert f"not used from the file: {total - encoder} tensors ({total - encoder} decoder)" in log()
     assert "left as initialised: norm0.weight" in log()
+
+
+def test_of_mmengine_s_two_sets_the_averaged_one_is_loaded(tmp_path):
+    """Oracle: mmengine's own EMAHook, which swaps the two when it saves."""
+    model = FCMAE({"type": "cnxv2_mm.ConvNeXtV2", "arch": ARCH}, {"width": 16})
+    hook = EMAHook(momentum=0.5)
+    hook.before_run(SimpleNamespace(model=model))
+    hook.ema_model.update_parameters(model)
+    raw = wake_grn(model).backbone.state_dict()
+    hook.ema_model.update_parameters(model)
+    averaged = {name: tensor.clone() for name, tensor in hook.ema_model.module.backbone.state_dict().items()}
+    content = {"state_dict": model.state_dict(), "meta": {}}
+    hook.before_save_checkpoint(None, content)
+    torch.save(content, tmp_path / "epoch_1.pth")
+    for entry, expected in ((None, averaged), ("ema_state_dict", raw)):
+        backbone = ConvNeXtV2(ARCH, out_indices=())
+        load(backbone, tmp_path / "epoch_1.pth", entry=entry)
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in backbone.state_dict().items())
+    assert not torch.equal(raw["stages.0.0.grn.gamma"], averaged["stages.0.0.grn.gamma"])
 
 
 @pytest.mark.parametrize(

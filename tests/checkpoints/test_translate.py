@@ -57,11 +57,15 @@ def test_a_tensor_twice_is_an_error():
 def test_a_prefix_chooses_among_networks():
     teacher, student = random_network(), random_network()
     both = {f"teacher.{n}": t for n, t in teacher.items()} | {f"student.{n}": t for n, t in student.items()}
-    for prefix in ("teacher.", "teacher.backbone."):
+    for prefix in ("teacher.", "teacher.backbone.", "teacher.backbone"):  # mmengine, too, adds the last dot
         translation = to_ours(both, prefix)
         assert torch.equal(translation.tensors["backbone.norm3.weight"], teacher["backbone.norm3.weight"])
         assert ("head.fc.weight" in translation.tensors) == (prefix == "teacher.")
-        assert set(translation.dropped) == {f"outside prefix={prefix!r}"}
+        assert set(translation.dropped) == {f"outside prefix={prefix.rstrip('.') + '.'!r}"}
+
+
+def test_no_prefix_and_an_empty_one_are_the_same():
+    assert to_ours(random_network(), "").tensors.keys() == to_ours(random_network()).tensors.keys()
 
 
 def test_a_wrong_prefix_names_those_that_are_there():

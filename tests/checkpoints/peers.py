@@ -56,7 +56,7 @@ def build_hugging_face(arch: str | Variant, v1: bool = False) -> nn.Module:
 
 def build_mmpretrain(arch: str | Variant, v1: bool = False, backbone: str = "mmpretrain.ConvNeXt") -> nn.Module:
     import mmpretrain.models  # noqa: F401  (registers)
-    from mmengine.registry import MODELS
+    from mmengine.registry import MODELS, DefaultScope
 
     size = find_size(arch)
     network = {
@@ -68,7 +68,8 @@ def build_mmpretrain(arch: str | Variant, v1: bool = False, backbone: str = "mmp
         "layer_scale_init_value": 1e-6 if v1 else 0.0,
     }
     head = {"type": "mmpretrain.LinearClsHead", "num_classes": CLASSES, "in_channels": size.channels[-1]}
-    return MODELS.build({"type": "mmpretrain.ImageClassifier", "backbone": network, "head": head})
+    with DefaultScope.overwrite_default_scope("mmpretrain"):
+        return MODELS.build({"type": "mmpretrain.ImageClassifier", "backbone": network, "head": head})
 
 
 BUILDERS: dict[str, Callable[..., nn.Module]] = {

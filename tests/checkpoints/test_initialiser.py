@@ -3,7 +3,7 @@
 import pytest
 import torch
 from mmengine.model import PretrainedInit
-from mmengine.registry import MODELS, WEIGHT_INITIALIZERS, init_default_scope
+from mmengine.registry import MODELS, WEIGHT_INITIALIZERS, DefaultScope
 
 from cnxv2_mm import ConvNeXtV2, Pretrained
 from cnxv2_mm.checkpoints import make_strict
@@ -107,7 +107,6 @@ def test_a_published_model_with_another_backbone_starts_from_a_config(library, f
     """The initialiser on the backbone, or on the whole detector or segmenter around it."""
     path, network = official
     config = load_config(f"{library}::{file}")
-    init_default_scope(library)
     init_cfg = {"type": "cnxv2_mm.Pretrained", "checkpoint": path}
     config.model.backbone = {"type": "cnxv2_mm.ConvNeXtV2", "arch": ARCH}
     (config.model if where == "model" else config.model.backbone)["init_cfg"] = init_cfg
@@ -116,8 +115,9 @@ def test_a_published_model_with_another_backbone_starts_from_a_config(library, f
     else:
         config.model.decode_head.in_channels = list(SMALL.channels)
         config.model.auxiliary_head.in_channels = SMALL.channels[2]
-    model = MODELS.build(config.model)
-    model.init_weights()
+    with DefaultScope.overwrite_default_scope(library):
+        model = MODELS.build(config.model)
+        model.init_weights()
     assert_loaded(model.backbone, network)
 
 

@@ -76,18 +76,18 @@ def test_sizes_without_a_name_compute_the_same(library):
 def test_the_maps_of_an_mmpretrain_backbone_are_ours():
     """Straight from ``mmpretrain.ConvNeXt`` with four outputs, norms included, into ours."""
     import mmpretrain.models  # noqa: F401
-    from mmengine.registry import MODELS
+    from mmengine.registry import MODELS, DefaultScope
 
-    model = MODELS.build(
-        {
-            "type": "mmpretrain.ConvNeXt",
-            "arch": {"depths": list(SMALL.depths), "channels": list(SMALL.channels)},
-            "out_indices": (0, 1, 2, 3),
-            "gap_before_final_norm": False,
-            "use_grn": True,
-            "layer_scale_init_value": 0.0,
-        }
-    )
+    config = {
+        "type": "mmpretrain.ConvNeXt",
+        "arch": {"depths": list(SMALL.depths), "channels": list(SMALL.channels)},
+        "out_indices": (0, 1, 2, 3),
+        "gap_before_final_norm": False,
+        "use_grn": True,
+        "layer_scale_init_value": 0.0,
+    }
+    with DefaultScope.overwrite_default_scope("mmpretrain"):
+        model = MODELS.build(config)
     model.eval()  # returns nothing
     for parameter in model.parameters():
         parameter.uniform_(-0.3, 0.3)

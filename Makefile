@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint install clean
+.PHONY: demo demo-quick test lint install clean
 
 install: $(VENV)/.installed
 
@@ -18,6 +18,10 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 
 demo: install
 	$(RUN) tools/demo.py
+
+# The same chain in a few iterations each: for continuous integration, not for the scores.
+demo-quick: install
+	$(RUN) tools/demo.py --quick
 
 test: install
 	$(RUN) -m pytest

@@ -3,6 +3,20 @@
 Importing the package registers its models, optimiser constructor and metrics under the scope ``cnxv2_mm``.
 """
 
+from cnxv2_mm.analysis import ReconstructionLoss
+from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.cpu_amp import CpuAmpOptimWrapper
+from cnxv2_mm.decoder import FCMAEDecoder
+from cnxv2_mm.fcmae import FCMAE
+from cnxv2_mm.layer_decay import LayerDecayOptimWrapperConstructor
 from cnxv2_mm.version import __version__
 
-__all__ = ["__version__"]
+__all__ = [
+    "FCMAE",
+    "ConvNeXtV2",
+    "CpuAmpOptimWrapper",
+    "FCMAEDecoder",
+    "LayerDecayOptimWrapperConstructor",
+    "ReconstructionLoss",
+    "__version__",
+]

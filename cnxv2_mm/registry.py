@@ -16,5 +16,7 @@ MODELS = Registry("model", parent=root.MODELS, scope=SCOPE, locations=["cnxv2_mm
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     "optimizer wrapper constructor", parent=root.OPTIM_WRAPPER_CONSTRUCTORS, scope=SCOPE, locations=["cnxv2_mm"]
 )
+# What steps an optimiser: precision, accumulation, clipping.
+OPTIM_WRAPPERS = Registry("optimizer wrapper", parent=root.OPTIM_WRAPPERS, scope=SCOPE, locations=["cnxv2_mm"])
 # Metrics that a validation loop can report.
 METRICS = Registry("metric", parent=root.METRICS, scope=SCOPE, locations=["cnxv2_mm"])

@@ -1,0 +1,27 @@
+"""How well hidden patches are painted, on images that were not trained on."""
+
+from collections.abc import Sequence
+
+from mmengine.evaluator import BaseMetric
+
+from cnxv2_mm.registry import METRICS
+
+
+@METRICS.register_module()
+class ReconstructionLoss(BaseMetric):
+    """FCMAE's loss over a data set, beside that of painting each hidden patch in its mean colour.
+
+    ``loss`` below ``patch_mean_loss`` says that the network has learnt something about the inside of patches; with
+    normalised pixels the latter is close to 1.
+    """
+
+    default_prefix = "reconstruction"
+
+    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
+        """Collects the two losses of each image that ``FCMAE.predict`` returned."""
+        self.results += [(float(sample["loss"]), float(sample["patch_mean_loss"])) for sample in data_samples]
+
+    def compute_metrics(self, results: list[tuple[float, float]]) -> dict[str, float]:
+        """Averages over images; every image has the same number of hidden patches."""
+        losses, patch_mean_losses = zip(*results, strict=True)
+        return {"loss": sum(losses) / len(losses), "patch_mean_loss": sum(patch_mean_losses) / len(patch_mean_losses)}

@@ -1,0 +1,320 @@
+"""ConvNeXt V2: images to feature maps of strides 4, 8, 16 and 32.
+
+Source: ConvNeXt V2 (arXiv 2301.00808), facebookresearch/ConvNeXt-V2 @ 2553895 (models/convnextv2.py), whose parameter
+names these are; with ``use_grn=False`` and a layer scale it is ConvNeXt V1 (facebookresearch/ConvNeXt @ 048efce).
+Code Apache-2.0, written for this package; the published weights are CC-BY-NC 4.0. What differs:
+
+- The block is written once, and asks a layout where the cells are: the dense backbone and the masked encoder of the
+  pre-training are the same modules (the official code has two copies, whose GRN differ).
+- GRN's ``gamma`` and ``beta`` are vectors.
+- The classifier is not here: OpenMMLab's heads follow the maps, each of which has a norm of its own, ``norm{i}``.
+
+Shape letters: N images, C channels, H x W cells.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from cnxv2_mm.layer_depth import convnext_layer_depth
+from cnxv2_mm.layers import GRN, DropPath
+from cnxv2_mm.layouts import Dense, Layout, find_masked_layout
+from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE
+from cnxv2_mm.pretrained import load_backbone
+from cnxv2_mm.registry import MODELS
+from cnxv2_mm.variants import find_variant
+
+LAYER_NORM_EPS = 1e-6
+NUM_STAGES = 4
+
+
+def initialise(module: nn.Module) -> None:
+    """Draws weights of convolutions and linear layers from a normal (std 0.02, cut at 2) and zeroes their biases."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)
+
+
+class ConvNeXtV2Block(nn.Module):
+    """Depthwise 7 x 7 convolution, then an MLP of four times the width with GRN inside, and a residual connection.
+
+    Args:
+        channels: Width C.
+        drop_path_rate: Probability of dropping the branch of an image in training, in [0, 1).
+        use_grn: False leaves GRN out: a block of ConvNeXt V1.
+        layer_scale_init_value: First value of V1's per-channel scale of the branch; 0 leaves the scale out.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        drop_path_rate: float = 0.0,
+        use_grn: bool = True,
+        layer_scale_init_value: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.dwconv = nn.Conv2d(channels, channels, kernel_size=7, padding=3, groups=channels)
+        self.norm = nn.LayerNorm(channels, eps=LAYER_NORM_EPS)
+        self.pwconv1 = nn.Linear(channels, 4 * channels)
+        self.grn = GRN(4 * channels) if use_grn else None
+        self.pwconv2 = nn.Linear(4 * channels, channels)
+        self.gamma = nn.Parameter(torch.full((channels,), layer_scale_init_value)) if layer_scale_init_value else None
+        self.drop_path = DropPath(drop_path_rate)
+
+    def forward(self, x: Tensor, layout: Layout) -> Tensor:
+        """Transforms the cells ``x`` that ``layout`` describes; the result has the shape and layout of ``x``."""
+        y = layout.depthwise(x, self.dwconv)
+        y = F.gelu(self.pwconv1(self.norm(y)))
+        if self.grn is not None:
+            y = self.grn(y, layout)
+        y = self.pwconv2(y)
+        if self.gamma is not None:
+            y = y * self.gamma
+        return x + self.drop_path(y, layout)
+
+
+@MODELS.register_module()
+class ConvNeXtV2(BaseModule):
+    """The backbone, under the keyword names of ``mmpretrain.ConvNeXt``.
+
+    Args:
+        arch: A size by name, 'atto' to 'huge' (``cnxv2_mm.variants``), or ``dict(depths=..., channels=...)``.
+        in_channels: Channels of the images.
+        drop_path_rate: Stochastic depth of the last block, in [0, 1); it grows linearly from 0 at the first one.
+        out_indices: Stages whose maps :meth:`forward` returns, each 0 to 3 or counted from the end; one number means
+            that stage alone. Stages behind the last of them are not built. Empty: all four stages, no outputs; what
+            pre-training wants, since each output brings a norm that it would not train.
+        frozen_stages: The first so many stages, the stem with the first one, are neither trained nor randomised, and
+            neither are the norms of their outputs; 0 to 4.
+        with_cp: Recompute the inside of each block in the backward pass to save memory.
+        gap_before_final_norm: Average each map over the image before its norm: outputs are (N, C), what classifiers
+            want.
+        use_grn: False leaves GRN out.
+        layer_scale_init_value: V1's layer scale; with ``use_grn=False`` and 1e-6 this is ConvNeXt V1.
+        init_cfg: Weights to start from, ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``. Every tensor
+            of the backbone must be in the file; only output norms may be missing. None keeps the random
+            initialisation (:func:`initialise`).
+
+    Attributes:
+        out_channels: Channels of each output.
+        out_strides: Pixels between neighbouring cells of each output.
+        num_features: Channels of the last stage.
+
+    Raises:
+        ValueError: An argument is outside its range.
+    """
+
+    def __init__(
+        self,
+        arch: str | Mapping[str, Sequence[int]] = "tiny",
+        in_channels: int = 3,
+        drop_path_rate: float = 0.0,
+        out_indices: int | Sequence[int] = (0, 1, 2, 3),
+        frozen_stages: int = 0,
+        with_cp: bool = False,
+        gap_before_final_norm: bool = False,
+        use_grn: bool = True,
+        layer_scale_init_value: float = 0.0,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        variant = find_variant(arch)
+        if in_channels < 1:
+            raise ValueError(f"in_channels={in_channels} must be at least 1")
+        self.depths = variant.depths
+        self.channels = variant.channels
+        self.in_channels = in_channels
+        self.out_indices = _resolve_out_indices(out_indices)
+        self.with_cp = with_cp
+        self.gap_before_final_norm = gap_before_final_norm
+        self.out_channels = tuple(self.channels[i] for i in self.out_indices)
+        self.out_strides = tuple(STEM_STRIDE * 2**i for i in self.out_indices)
+        self.num_features = self.channels[-1]
+        self.num_stages = max(self.out_indices, default=NUM_STAGES - 1) + 1
+        if not 0 <= frozen_stages <= self.num_stages:
+            raise ValueError(
+                f"frozen_stages={frozen_stages} must lie in 0 ... {self.num_stages}; 0 freezes nothing, "
+                "1 the stem and the first stage"
+            )
+        self.frozen_stages = frozen_stages
+
+        stem = nn.Sequential(
+            nn.Conv2d(in_channels, self.channels[0], kernel_size=STEM_STRIDE, stride=STEM_STRIDE),
+            nn.LayerNorm(self.channels[0], eps=LAYER_NORM_EPS),
+        )
+        self.downsample_layers = nn.ModuleList([stem])
+        for before, after in zip(self.channels[: self.num_stages - 1], self.channels[1:], strict=False):
+            self.downsample_layers.append(
+                nn.Sequential(
+                    nn.LayerNorm(before, eps=LAYER_NORM_EPS), nn.Conv2d(before, after, kernel_size=2, stride=2)
+                )
+            )
+
+        rates = iter(torch.linspace(0, drop_path_rate, sum(self.depths), device="cpu").tolist())
+        self.stages = nn.ModuleList(
+            nn.ModuleList(ConvNeXtV2Block(width, next(rates), use_grn, layer_scale_init_value) for _ in range(depth))
+            for depth, width in list(zip(self.depths, self.channels, strict=True))[: self.num_stages]
+        )
+        for i in self.out_indices:
+            self.add_module(f"norm{i}", nn.LayerNorm(self.channels[i], eps=LAYER_NORM_EPS))
+        self.apply(initialise)
+        self._freeze()
+
+    def init_weights(self) -> None:
+        """Loads the weights that ``init_cfg`` names, if any; called by mmengine's runner before training.
+
+        Raises:
+            FileNotFoundError: The checkpoint does not exist.
+            ValueError: The checkpoint does not fit.
+        """
+        if isinstance(self.init_cfg, Mapping) and self.init_cfg.get("type") == "Pretrained":
+            load_backbone(self, self.init_cfg["checkpoint"], self.init_cfg.get("prefix") or "")
+            self._is_init = True
+        else:
+            super().init_weights()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Computes the maps of the stages in ``out_indices``.
+
+        Args:
+            images: (N, in_channels, height, width), at least 32 pixels each way. Rows and columns that do not fill a
+                cell of a stage are left out, as unpadded convolutions do.
+
+        Returns:
+            One (N, C, height / stride, width / stride) map for each output, high resolution first, in channels-last
+            memory format; (N, C) with ``gap_before_final_norm``.
+        """
+        self._check(images)
+        outputs = []
+        for i, (x, _) in enumerate(self._encode(images, Dense.of(images))):
+            if i in self.out_indices:
+                norm = getattr(self, f"norm{i}")
+                if self.gap_before_final_norm:
+                    outputs.append(norm(x.mean(dim=(1, 2))))
+                else:
+                    outputs.append(norm(x).permute(0, 3, 1, 2))  # (N, H, W, C) -> (N, C, H, W)
+        return tuple(outputs)
+
+    def encode_visible(
+        self, images: Tensor, visible: Tensor, layout: str = "packed", num_visible: int | None = None
+    ) -> Tensor:
+        """Encodes each image from its visible patches alone.
+
+        Args:
+            images: (N, in_channels, h * p, w * p), p being a multiple of 32 pixels.
+            visible: (N, h, w) booleans, True where the encoder may look; the same number of them in each image.
+            layout: 'packed' or 'masked_dense': how the cells are stored; the numbers are the same.
+            num_visible: That number, if it is known; it spares a question to the device, and the check.
+
+        Returns:
+            (N, C, height / 32, width / 32), the last stage before any norm, zero where hidden.
+
+        Raises:
+            ValueError: The shapes do not fit together, or the images have different numbers of visible patches.
+        """
+        layout_class = find_masked_layout(layout)
+        self._check(images)
+        if self.num_stages < NUM_STAGES:
+            raise ValueError(
+                f"out_indices={self.out_indices} builds only {self.num_stages} of the {NUM_STAGES} stages; "
+                "encoding visible patches needs all: use out_indices=()"
+            )
+        patch_size = _patch_size(images, visible)
+        if num_visible is None:
+            counts = visible.flatten(1).sum(dim=1)
+            num_visible = int(counts[0])
+            if num_visible < 1 or (counts != num_visible).any():
+                raise ValueError(
+                    f"visible patches per image are {counts.tolist()}; each image needs the same number, at least one"
+                )
+        start = layout_class.of_patches(visible, num_visible, patch_size)
+        *_, (x, last) = self._encode(images, start)
+        return last.to_dense(x).permute(0, 3, 1, 2)
+
+    def get_layer_depth(self, param_name: str, prefix: str = "", strategy: str = "single") -> tuple[int, int]:
+        """The place of a parameter in the order of layers, for layer-wise learning rates.
+
+        Args:
+            param_name: Full name of the parameter.
+            prefix: What stands before this backbone's own names, such as 'backbone.'; a name that does not begin
+                with it belongs to what follows the backbone.
+            strategy: 'single' or 'group', see :func:`cnxv2_mm.layer_depth.convnext_layer_depth`.
+
+        Returns:
+            The place, 0 first, and the number of places.
+        """
+        name = param_name.removeprefix(prefix) if param_name.startswith(prefix) else "head"
+        return convnext_layer_depth(name, self.depths, strategy)
+
+    def train(self, mode: bool = True) -> "ConvNeXtV2":
+        """Sets training or evaluation mode; frozen stages stay in evaluation mode."""
+        super().train(mode)
+        self._freeze()
+        return self
+
+    def _encode(self, images: Tensor, layout: Layout) -> Iterator[tuple[Tensor, Layout]]:
+        """Yields the cells behind each stage, and their layout."""
+        stem_conv, stem_norm = self.downsample_layers[0]
+        x = stem_norm(layout.embed(images, stem_conv))
+        for i, stage in enumerate(self.stages):
+            if i:
+                norm, conv = self.downsample_layers[i]
+                x, layout = layout.downsample(norm(x), conv)
+            for block in stage:
+                if self.with_cp and torch.is_grad_enabled():
+                    x = checkpoint(block, x, layout, use_reentrant=False)
+                else:
+                    x = block(x, layout)
+            yield x, layout
+
+    def _freeze(self) -> None:
+        frozen = [*self.downsample_layers[: self.frozen_stages], *self.stages[: self.frozen_stages]]
+        frozen += [getattr(self, f"norm{i}") for i in self.out_indices if i < self.frozen_stages]
+        for module in frozen:
+            module.eval()
+            module.requires_grad_(False)
+
+    def _check(self, images: Tensor) -> None:
+        if images.ndim != 4 or images.shape[1] != self.in_channels:
+            raise ValueError(
+                f"images of shape {tuple(images.shape)} must be (N, {self.in_channels}, height, width); "
+                "set the backbone's in_channels to the number of channels of the images"
+            )
+        if min(images.shape[2:]) < STEM_STRIDE * 2 ** (self.num_stages - 1):
+            raise ValueError(
+                f"images of {images.shape[2]} x {images.shape[3]} pixels are smaller than one cell of the last stage; "
+                f"use at least {STEM_STRIDE * 2 ** (self.num_stages - 1)} pixels each way"
+            )
+
+
+def _resolve_out_indices(out_indices: int | Sequence[int]) -> tuple[int, ...]:
+    """Stages counted from the front, in order, each once."""
+    given = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
+    if not all(type(i) is int and -NUM_STAGES <= i < NUM_STAGES for i in given):
+        raise ValueError(f"out_indices={out_indices!r} must be among 0, 1, 2, 3 (or -4 ... -1, counted from the end)")
+    resolved = sorted(i % NUM_STAGES for i in given)
+    if len(set(resolved)) < len(resolved):
+        raise ValueError(f"out_indices={out_indices!r} names a stage twice; name each once")
+    return tuple(resolved)
+
+
+def _patch_size(images: Tensor, visible: Tensor) -> int:
+    """Pixels along the side of the patches that ``visible`` marks."""
+    n, _, height, width = images.shape
+    if visible.ndim != 3 or visible.shape[0] != n or visible.dtype != torch.bool:
+        raise ValueError(
+            f"visible of shape {tuple(visible.shape)} and type {visible.dtype} must be ({n}, h, w) booleans, "
+            "one for each patch of each image"
+        )
+    h, w = visible.shape[1:]
+    patch_size = height // h if h else 0
+    if not patch_size or patch_size % LAST_STRIDE or (h * patch_size, w * patch_size) != (height, width):
+        raise ValueError(
+            f"visible marks {h} x {w} patches in images of {height} x {width} pixels; "
+            f"patches must be square, with a side that is a multiple of {LAST_STRIDE} pixels"
+        )
+    return patch_size

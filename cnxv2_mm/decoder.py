@@ -1,0 +1,59 @@
+"""The decoder of FCMAE: from the encoder's visible cells to the pixels of all of them.
+
+Source: facebookresearch/ConvNeXt-V2 @ 2553895 (models/fcmae.py): one ConvNeXt V2 block of width 512 (table 1b, 1c of
+arXiv 2301.00808). What differs: 1 x 1 convolutions are linear layers, the mask token is a vector (so that no rule
+decays it), weights start with std 0.02 throughout (there with std 1), and pixels can be predicted for some cells only.
+"""
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from cnxv2_mm.backbone import ConvNeXtV2Block, initialise
+from cnxv2_mm.layouts import Dense
+from cnxv2_mm.registry import MODELS
+
+
+@MODELS.register_module()
+class FCMAEDecoder(BaseModule):
+    """Projection, mask token, dense ConvNeXt V2 blocks, and a linear layer to pixels.
+
+    Args:
+        in_channels: Channels of the encoder's last stage.
+        out_channels: Numbers to predict for each cell: its pixels times their channels.
+        depth: Number of blocks, at least 1.
+        width: Their channels.
+        init_cfg: mmengine's initialisation; None keeps :func:`cnxv2_mm.backbone.initialise`.
+
+    Raises:
+        ValueError: ``depth`` or ``width`` is below 1.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, depth: int = 1, width: int = 512, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        if depth < 1 or width < 1:
+            raise ValueError(f"a decoder of depth={depth} and width={width} is empty; both must be at least 1")
+        self.proj = nn.Linear(in_channels, width)
+        self.mask_token = nn.Parameter(torch.empty(width).normal_(std=0.02))
+        self.blocks = nn.ModuleList(ConvNeXtV2Block(width) for _ in range(depth))
+        self.pred = nn.Linear(width, out_channels)
+        self.apply(initialise)
+
+    def forward(self, features: Tensor, visible: Tensor) -> Tensor:
+        """Fills in the hidden cells.
+
+        Args:
+            features: (N, C, h, w) from the encoder; what it holds at hidden cells is not read.
+            visible: (N, h, w) booleans.
+
+        Returns:
+            (N, h, w, width): what :attr:`pred` turns into pixels, for all cells or those that the caller picks.
+        """
+        x = self.proj(features.permute(0, 2, 3, 1))
+        x = torch.where(visible.unsqueeze(-1), x, self.mask_token.to(x.dtype))
+        layout = Dense(x.shape[0], (x.shape[1], x.shape[2]))
+        for block in self.blocks:
+            x = block(x, layout)
+        return x

@@ -1,0 +1,208 @@
+"""FCMAE, the fully convolutional masked autoencoder: hide, encode, decode, compare.
+
+Source: ConvNeXt V2 (arXiv 2301.00808, section 3 and table 8), facebookresearch/ConvNeXt-V2 @ 2553895 (models/fcmae.py).
+What differs:
+
+- GRN's statistics are per image, as in the paper's JAX code; the official PyTorch port sums over the batch.
+- The encoder computes visible cells only and the decoder predicts hidden patches only; the numbers are the same.
+- Images may be rectangular, have any number of channels, and patches any side that is a multiple of 32.
+
+Shape letters: N images, C channels, h x w patches of p x p pixels, L = h * w, K visible ones; each patch is
+r x r cells of the last stage, r = p / 32.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from cnxv2_mm.layouts import find_masked_layout
+from cnxv2_mm.layouts.base import LAST_STRIDE
+from cnxv2_mm.masking import (
+    count_visible,
+    enlarge,
+    patch_grid,
+    patch_statistics,
+    patchify,
+    random_visible,
+    split_patches,
+    unpatchify,
+)
+from cnxv2_mm.registry import MODELS
+
+
+@MODELS.register_module()
+class FCMAE(BaseModel):
+    """The pre-trainer. Its checkpoints hold the encoder as ``backbone.*``, which detectors load by that prefix.
+
+    Masks are drawn from PyTorch's default generator; on several GPUs set mmengine's
+    ``randomness=dict(seed=..., diff_rank_seed=True)``, so that each draws its own.
+
+    Args:
+        backbone: A :class:`~cnxv2_mm.backbone.ConvNeXtV2`, or its config. A config without ``out_indices`` gets
+            ``()``: output norms would not be trained.
+        decoder: Config of a :class:`~cnxv2_mm.decoder.FCMAEDecoder`; its channels follow from the backbone.
+        data_preprocessor: Normalises and stacks the images, an OpenMMLab data preprocessor.
+        mask_ratio: Share of the patches that are hidden, in (0, 1); ``int(L * (1 - mask_ratio))`` stay visible.
+        patch_size: Side of a patch in pixels, a multiple of 32.
+        norm_pix: Compare with pixels normalised to mean 0 and variance 1 within each patch.
+        layout: How the encoder stores visible cells, 'packed' or 'masked_dense'; the numbers are the same.
+        init_cfg: mmengine's initialisation of the whole model.
+
+    Raises:
+        ValueError: An argument is outside its range, or the backbone has outputs that pre-training cannot train.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module | dict,
+        decoder: dict | None = None,
+        data_preprocessor: nn.Module | dict | None = None,
+        mask_ratio: float = 0.6,
+        patch_size: int = 32,
+        norm_pix: bool = True,
+        layout: str = "packed",
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        if not 0 < mask_ratio < 1:
+            raise ValueError(f"mask_ratio={mask_ratio} must lie strictly between 0 and 1; the paper's is 0.6")
+        if patch_size < LAST_STRIDE or patch_size % LAST_STRIDE:
+            raise ValueError(f"patch_size={patch_size} must be a multiple of {LAST_STRIDE}, the backbone's stride")
+        find_masked_layout(layout)
+        if isinstance(backbone, dict):
+            backbone = MODELS.build({"out_indices": (), **backbone})
+        if backbone.out_indices:
+            raise ValueError(
+                f"out_indices={backbone.out_indices} gives the backbone output norms that pre-training does not train; "
+                "use out_indices=()"
+            )
+        self.backbone = backbone
+        self.decoder = MODELS.build(
+            {
+                "type": "cnxv2_mm.FCMAEDecoder",
+                "in_channels": backbone.num_features,
+                "out_channels": LAST_STRIDE**2 * backbone.in_channels,
+                **(decoder or {}),
+            }
+        )
+        self.mask_ratio = mask_ratio
+        self.patch_size = patch_size
+        self.norm_pix = norm_pix
+        self.layout = layout
+
+    def forward(
+        self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None, mode: str = "tensor"
+    ) -> Tensor | dict[str, Tensor] | list[BaseDataElement]:
+        """Runs the model in one of mmengine's modes.
+
+        Args:
+            inputs: (N, C, h * p, w * p) images.
+            data_samples: What the data set knows about each image; returned with the predictions, otherwise not used.
+            mode: 'loss', 'predict', or 'tensor' for the features of whole images.
+
+        Returns:
+            For 'loss' what :meth:`loss` returns, for 'predict' what :meth:`predict` does, for 'tensor' the last
+            stage's (N, C, height / 32, width / 32) features with nothing hidden.
+
+        Raises:
+            ValueError: Another mode.
+        """
+        if mode == "loss":
+            return self.loss(inputs)
+        if mode == "predict":
+            return self.predict(inputs, data_samples)
+        if mode == "tensor":
+            grid = patch_grid(*inputs.shape[2:], self.patch_size)
+            everything = torch.ones(inputs.shape[0], *grid, dtype=torch.bool, device=inputs.device)
+            return self.backbone.encode_visible(inputs, everything, self.layout, num_visible=grid[0] * grid[1])
+        raise ValueError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
+
+    def loss(self, images: Tensor) -> dict[str, Tensor]:
+        """The mean squared error over hidden patches, each image's drawn anew."""
+        visible, num_visible = self._hide(images)
+        decoded = self._encode_decode(images, visible, num_visible)
+        _, hidden = split_patches(visible, num_visible)
+        predictions = self.decoder.pred(_take(self._patches_of_cells(decoded), hidden))  # (N, L - K, r * r, 1024C)
+        targets, _, _ = self._targets(_take(patchify(images, self.patch_size), hidden))
+        return {"loss": (predictions.float() - self._cells_of_pixels(targets)).square().mean()}
+
+    @torch.no_grad()
+    def predict(self, images: Tensor, data_samples: Sequence[BaseDataElement] | None = None) -> list[BaseDataElement]:
+        """Paints what is hidden, with the same masks at every call.
+
+        Returns:
+            For each image its data sample (or a new one) with these fields:
+
+            - ``reconstruction``, (C, height, width) in the units of the images: visible patches as they are, hidden
+              ones as predicted. With ``norm_pix`` the mean and deviation of a hidden patch are taken from the image.
+            - ``visible``, (h, w) booleans.
+            - ``loss``, as in training, and ``patch_mean_loss``, that of painting each patch in its mean colour.
+        """
+        generator = torch.Generator(images.device).manual_seed(0)
+        visible, num_visible = self._hide(images, generator)
+        decoded = self._encode_decode(images, visible, num_visible)
+        cells = self.decoder.pred(self._patches_of_cells(decoded)).float()  # (N, L, r * r, 1024C)
+        patches = patchify(images, self.patch_size)
+        targets, mean, deviation = self._targets(patches)
+        errors = (cells - self._cells_of_pixels(targets)).square().mean(dim=(2, 3))  # (N, L)
+        patch_means = targets.mean(dim=2, keepdim=True)
+        patch_mean_errors = (targets - patch_means).square().mean(dim=2)
+        seen = visible.flatten(1)
+        painted = self._pixels_of_cells(cells) * deviation + mean
+        whole = unpatchify(torch.where(seen.unsqueeze(-1), patches, painted), visible.shape[1:], self.patch_size)
+        samples = list(data_samples) if data_samples is not None else [BaseDataElement() for _ in images]
+        for i, sample in enumerate(samples):
+            sample.set_data(
+                {
+                    "reconstruction": whole[i],
+                    "visible": visible[i],
+                    "loss": errors[i, ~seen[i]].mean(),
+                    "patch_mean_loss": patch_mean_errors[i, ~seen[i]].mean(),
+                }
+            )
+        return samples
+
+    def _hide(self, images: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, int]:
+        """(N, h, w) random visible patches, and how many there are in each image."""
+        grid = patch_grid(*images.shape[2:], self.patch_size)
+        num_visible = count_visible(grid[0] * grid[1], self.mask_ratio)
+        return random_visible(images.shape[0], grid, num_visible, generator, images.device), num_visible
+
+    def _encode_decode(self, images: Tensor, visible: Tensor, num_visible: int) -> Tensor:
+        """(N, r * h, r * w, width): the decoder's cells, hidden ones filled in."""
+        features = self.backbone.encode_visible(images, visible, self.layout, num_visible)
+        return self.decoder(features, enlarge(visible, self.patch_size // LAST_STRIDE))
+
+    def _targets(self, patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What to predict, and the mean and deviation that lead back to pixels."""
+        patches = patches.float()
+        if not self.norm_pix:
+            return patches, patches.new_zeros(()), patches.new_ones(())
+        mean, deviation = patch_statistics(patches)
+        return (patches - mean) / deviation, mean, deviation
+
+    def _patches_of_cells(self, cells: Tensor) -> Tensor:
+        """(N, r * h, r * w, D) cells -> (N, L, r * r, D), those of a patch together."""
+        r = self.patch_size // LAST_STRIDE
+        tiles = cells.unflatten(2, (-1, r)).unflatten(1, (-1, r))  # (N, h, r, w, r, D)
+        return tiles.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+    def _cells_of_pixels(self, patches: Tensor) -> Tensor:
+        """(N, M, p * p * C) patches -> (N, M, r * r, 1024C): each cell's own pixels."""
+        r = self.patch_size // LAST_STRIDE
+        tiles = patches.unflatten(2, (r, LAST_STRIDE, r, LAST_STRIDE, -1))  # (N, M, r, 32, r, 32, C)
+        return tiles.transpose(3, 4).flatten(4).flatten(2, 3)
+
+    def _pixels_of_cells(self, cells: Tensor) -> Tensor:
+        """The inverse of :meth:`_cells_of_pixels`."""
+        r = self.patch_size // LAST_STRIDE
+        tiles = cells.unflatten(3, (LAST_STRIDE, LAST_STRIDE, -1)).unflatten(2, (r, r))  # (N, M, r, r, 32, 32, C)
+        return tiles.transpose(3, 4).flatten(2)
+
+
+def _take(patches: Tensor, index: Tensor) -> Tensor:
+    """Those of each image's patches, (N, L, ...), whose positions are in (N, M) ``index``."""
+    return patches[torch.arange(len(patches), device=patches.device).unsqueeze(1), index]

@@ -1,0 +1,69 @@
+"""The order of ConvNeXt's layers, as layer-wise learning rates count them.
+
+Source: ``get_num_layer_for_convnext`` and its single-step sibling in ``optim_factory.py`` of
+facebookresearch/ConvNeXt-V2 @ 2553895; appendix A.2 of the paper (arXiv 2301.00808) calls them layer-wise and
+group-wise.
+"""
+
+import math
+import re
+
+STRATEGIES = ("single", "group")
+
+_DOWNSAMPLE = re.compile(r"downsample_layers\.(\d+)\.")
+_BLOCK = re.compile(r"stages\.(\d+)\.(\d+)\.")
+_OUTPUT_SIDE = re.compile(r"(norm\d*|head)(\.|$)")
+
+
+def convnext_layer_depth(name: str, depths: tuple[int, ...], strategy: str) -> tuple[int, int]:
+    """Depth of one ConvNeXt parameter and the number of depths: it learns at ``rate ** (number - 1 - depth)``.
+
+    - ``single``: one step per block. The stem has depth 1 and shares it with the first block, as every downsampling
+      layer does with the block that follows it; depth 0 stays empty. For base the stem learns at ``rate ** 36``.
+    - ``group``: one step per three blocks of the third stage, one for every other stage. The last group is
+      ``3 + ceil(depths[2] / 3)``: 12 for base, large and huge as in the official code, 6 for tiny as in ConvNeXt V1 and
+      mmdetection. For the other sizes neither fixes a value (mmpretrain takes 6); the same formula is our choice.
+
+    In both, output norms and a classification head come last and learn at the full rate.
+
+    Args:
+        name: the parameter's name inside the backbone, e.g. ``stages.2.5.dwconv.weight``.
+        depths: blocks per stage.
+        strategy: ``single`` or ``group``.
+
+    Raises:
+        ValueError: unknown strategy; a name that is no part of a ConvNeXt with these depths; ``group`` without four
+            stages.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(
+            f"layer decay strategy {strategy!r} is unknown: set strategy to one of {', '.join(STRATEGIES)}."
+        )
+    if strategy == "group" and len(depths) != 4:
+        raise ValueError(f"strategy 'group' is defined for four stages, not depths={depths}: use strategy='single'.")
+    last = sum(depths) if strategy == "single" else 3 + math.ceil(depths[2] / 3)
+    if _OUTPUT_SIDE.match(name):
+        return last + 1, last + 2
+    stage, block = _stage_and_block(name, depths)
+    if strategy == "single":
+        depth = sum(depths[:stage]) + (block or 0) + 1
+    elif block is None:
+        depth = (0, 2, 3, last)[stage]
+    else:
+        depth = (1, 2, 3 + block // 3, last)[stage]
+    return depth, last + 2
+
+
+def _stage_and_block(name: str, depths: tuple[int, ...]) -> tuple[int, int | None]:
+    """Stage of a parameter and its block; the block is None in a downsampling layer."""
+    if (match := _BLOCK.match(name)) is not None:
+        stage, block = int(match[1]), int(match[2])
+        if stage < len(depths) and block < depths[stage]:
+            return stage, block
+    elif (match := _DOWNSAMPLE.match(name)) is not None and int(match[1]) < len(depths):
+        return int(match[1]), None
+    raise ValueError(
+        f"parameter {name!r} is no part of a ConvNeXt with depths={tuple(depths)}. Known are "
+        "downsample_layers.<stage>.*, stages.<stage>.<block>.*, norm<stage>.* and head.*; "
+        "a subclass that adds parameters overrides get_layer_depth."
+    )

@@ -1,0 +1,71 @@
+"""The two layers of a ConvNeXt V2 block that look at a whole image: GRN and stochastic depth.
+
+Both leave the question where the cells of an image are to the ``layout`` they are given (``cnxv2_mm.layouts``).
+
+Sources: GRN is Algorithm 1 of ConvNeXt V2 (arXiv 2301.00808); stochastic depth is arXiv 1603.09382 as in
+facebookresearch/ConvNeXt-V2 @ 2553895. What differs from that code:
+
+- GRN's ``gamma`` and ``beta`` are vectors, not (1, 1, 1, C), so that every "no weight decay on vectors" rule holds.
+- GRN's statistics are taken per image and over visible cells, in float32 whatever the autocast type; the official
+  sparse module sums over all images of the batch.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from cnxv2_mm.layouts.base import Layout
+
+GRN_EPS = 1e-6
+
+
+class GRN(nn.Module):
+    """Global response normalisation: ``gamma * (x * n) + beta + x``.
+
+    ``n`` is the norm of a channel over the image, divided by the mean of the norms over channels (Algorithm 1; the
+    sum in the paper's equation 2 differs by the number of channels, see its footnote 1).
+
+    Args:
+        channels: Number of channels C.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.zeros(channels))
+        self.beta = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, layout: "Layout") -> Tensor:
+        """Normalises ``x``, whose last dimension is C, over the cells of each image as ``layout`` knows them."""
+        norm = layout.image_norm(x)  # one vector of C per image, float32, broadcastable to x
+        relative = norm / (norm.mean(dim=-1, keepdim=True) + GRN_EPS)
+        scale = 1 + self.gamma * relative
+        return torch.addcmul(self.beta.to(x.dtype), x, scale.to(x.dtype))
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training, an image's branch is dropped with probability ``rate``, else divided by the rest.
+
+    Args:
+        rate: Probability in [0, 1).
+
+    Raises:
+        ValueError: ``rate`` is outside that range.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        if not 0.0 <= rate < 1.0:
+            raise ValueError(f"drop_path_rate={rate} must lie in [0, 1)")
+        self.rate = rate
+
+    def forward(self, branch: Tensor, layout: "Layout") -> Tensor:
+        """Drops whole images of ``branch``, which ``layout`` knows how to tell apart."""
+        if not self.training or self.rate == 0.0:
+            return branch
+        keep = branch.new_empty(layout.num_images).bernoulli_(1 - self.rate) / (1 - self.rate)
+        return branch * layout.per_image(keep)
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate:.3g}"

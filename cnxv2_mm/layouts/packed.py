@@ -1,0 +1,123 @@
+"""Only the visible cells: nothing hidden is stored or computed.
+
+Because whole patches are hidden and every image keeps the same number of them, the M visible cells of N images form a
+rectangular (N, M, C) tensor: no ragged batches, no question to the device how many there are.
+
+The order of the cells makes downsampling a reshape: the four children of a cell follow one another (the two of its
+upper row, then the two of its lower row), at every stage, down from the cells of the last one. So the 2 x 2
+convolution of stride 2 is ``reshape(N, M / 4, 4C)`` and a matrix product. Only the depthwise convolution has to know
+where a cell lies; it visits the dense map and comes back.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE, Layout, at_least_float32
+from cnxv2_mm.layouts.dense import convolve
+from cnxv2_mm.masking import split_patches
+
+STAGES = 4
+
+
+class _Gather(torch.autograd.Function):
+    """Rows of a matrix; knows that no row is asked for twice, so that the gradient needs no addition."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, rows: Tensor, index: Tensor) -> Tensor:
+        ctx.save_for_backward(index)
+        ctx.num_rows = rows.shape[0]
+        return rows.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
+        (index,) = ctx.saved_tensors
+        return _Scatter.apply(grad, index, ctx.num_rows), None
+
+
+class _Scatter(torch.autograd.Function):
+    """Rows written into a matrix of zeros at distinct places: the transpose of :class:`_Gather`."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, rows: Tensor, index: Tensor, num_rows: int) -> Tensor:
+        ctx.save_for_backward(index)
+        return rows.new_zeros(num_rows, rows.shape[1]).index_copy_(0, index, rows)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None]:
+        (index,) = ctx.saved_tensors
+        return _Gather.apply(grad, index), None, None
+
+
+def _children(cells: Tensor) -> Tensor:
+    """(N, M, 2) rows and columns of cells -> (N, 4M, 2): the four cells inside each, at twice the resolution."""
+    corners = torch.cartesian_prod(*[torch.arange(2, device=cells.device)] * 2)  # (4, 2)
+    return (cells.unsqueeze(2) * 2 + corners).flatten(1, 2)
+
+
+class Packed(Layout):
+    """The M visible cells of each of N images.
+
+    Args:
+        places: One (N * M,) tensor for this stage and each later one: the positions of the cells among all N * H * W
+            of that stage, those of one image after those of another.
+        num_images: N.
+        size: (H, W) of this stage.
+    """
+
+    def __init__(self, places: list[Tensor], num_images: int, size: tuple[int, int]) -> None:
+        self.places = places
+        self.num_images = num_images
+        self.size = size
+
+    @classmethod
+    def of_patches(cls, visible: Tensor, num_visible: int, patch_size: int) -> "Packed":
+        """The layout of the first stage.
+
+        Args:
+            visible: (N, h, w) booleans, ``num_visible`` of them True in each image.
+            num_visible: Visible patches in each image.
+            patch_size: Pixels along the side of a patch, a multiple of 32.
+        """
+        n, h, w = visible.shape
+        position, _ = split_patches(visible, num_visible)
+        side = patch_size // LAST_STRIDE
+        corner = torch.stack((position // w, position % w), dim=-1).unsqueeze(2) * side  # (N, K, 1, 2)
+        inside = torch.cartesian_prod(*[torch.arange(side, device=visible.device)] * 2)  # (side * side, 2)
+        cells = (corner + inside.view(-1, 2)).flatten(1, 2)  # (N, K * side * side, 2): the last stage's cells
+        size = (h * side, w * side)
+        image = torch.arange(n, device=visible.device).unsqueeze(1)
+        places = []
+        for stage in reversed(range(STAGES)):
+            places.append(((image * size[0] + cells[..., 0]) * size[1] + cells[..., 1]).flatten())
+            if stage:
+                cells, size = _children(cells), (size[0] * 2, size[1] * 2)
+        return cls(places[::-1], n, size)
+
+    def embed(self, images: Tensor, conv: nn.Conv2d) -> Tensor:
+        height, width = self.size
+        blocks = images.unflatten(3, (width, STEM_STRIDE)).unflatten(2, (height, STEM_STRIDE))  # (N, C, H, 4, W, 4)
+        blocks = blocks.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(0, 2)  # (NHW, 16C)
+        seen = blocks.index_select(0, self.places[0]).unflatten(0, (self.num_images, -1))
+        return F.linear(seen, conv.weight.flatten(1), conv.bias)
+
+    def depthwise(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
+        y = convolve(self.to_dense(x), conv)
+        return _Gather.apply(y.flatten(0, 2), self.places[0]).view_as(x)
+
+    def downsample(self, x: Tensor, conv: nn.Conv2d) -> tuple[Tensor, "Packed"]:
+        n, cells, channels = x.shape
+        weight = conv.weight.permute(0, 2, 3, 1).flatten(1)  # (out, in, 2, 2) -> (out, 4 * in), children outermost
+        y = F.linear(x.reshape(n, cells // 4, 4 * channels), weight, conv.bias)
+        return y, Packed(self.places[1:], n, (self.size[0] // 2, self.size[1] // 2))
+
+    def image_norm(self, x: Tensor) -> Tensor:
+        return torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=at_least_float32(x))
+
+    def per_image(self, values: Tensor) -> Tensor:
+        return values.view(-1, 1, 1)
+
+    def to_dense(self, x: Tensor) -> Tensor:
+        height, width = self.size
+        rows = _Scatter.apply(x.flatten(0, 1), self.places[0], self.num_images * height * width)
+        return rows.view(self.num_images, height, width, -1)

@@ -1,0 +1,109 @@
+"""Which patches the encoder may see, and images as sequences of patches.
+
+One boolean and one polarity: ``visible`` is True where the encoder may look.
+
+Shape letters: N images, h x w patches of p x p pixels, L = h * w, K visible ones, C channels.
+
+Sources: the masking of MAE and the pixel order and target of facebookresearch/ConvNeXt-V2 @ 2553895
+(models/fcmae.py), for any number of channels and rectangular images.
+"""
+
+import torch
+from torch import Tensor
+
+
+def count_visible(num_patches: int, mask_ratio: float) -> int:
+    """The number of visible patches, ``int(num_patches * (1 - mask_ratio))``: 19 of 49 at 224 pixels and ratio 0.6.
+
+    Raises:
+        ValueError: The ratio leaves no patch visible or none hidden.
+    """
+    visible = int(num_patches * (1 - mask_ratio)) if 0 < mask_ratio < 1 else 0
+    if not 0 < visible < num_patches:
+        low, high = 1 / num_patches, 1 - 1 / num_patches
+        fix = f"choose one in [{low:.3g}, {high:.3g}]" if num_patches > 1 else "use larger images"
+        raise ValueError(
+            f"mask_ratio={mask_ratio} must leave at least one of an image's {num_patches} patches visible and "
+            f"one hidden; {fix}"
+        )
+    return visible
+
+
+def patch_grid(height: int, width: int, patch_size: int) -> tuple[int, int]:
+    """The number of patches down and across an image.
+
+    Raises:
+        ValueError: The image is not a whole number of patches.
+    """
+    if height % patch_size or width % patch_size or not height or not width:
+        raise ValueError(
+            f"an image of {height} x {width} pixels is not a whole number of patches of {patch_size} x {patch_size}; "
+            f"resize or crop it to multiples of {patch_size}"
+        )
+    return height // patch_size, width // patch_size
+
+
+def random_visible(
+    num_images: int,
+    grid: tuple[int, int],
+    num_visible: int,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Draws visible patches for each image by itself, every set of K being equally likely.
+
+    Args:
+        num_images: N.
+        grid: (h, w) patches.
+        num_visible: K, the same for each image.
+        generator: Source of randomness, on ``device``; None is PyTorch's default one.
+        device: Where the result lives.
+
+    Returns:
+        (N, h, w) booleans, K of them True in each image.
+    """
+    noise = torch.rand(num_images, grid[0] * grid[1], generator=generator, device=device)
+    chosen = noise.argsort(dim=1)[:, :num_visible]
+    visible = torch.zeros_like(noise, dtype=torch.bool).scatter_(1, chosen, True)
+    return visible.view(num_images, *grid)
+
+
+def split_patches(visible: Tensor, num_visible: int) -> tuple[Tensor, Tensor]:
+    """The positions of visible and of hidden patches, each in reading order, without asking the device for a number.
+
+    Args:
+        visible: (N, h, w) booleans with K True ones in each image.
+        num_visible: K.
+
+    Returns:
+        (N, K) and (N, L - K) positions in ``range(h * w)``.
+    """
+    order = visible.flatten(1).logical_not().to(torch.uint8).argsort(dim=1, stable=True)
+    return order[:, :num_visible], order[:, num_visible:]
+
+
+def enlarge(visible: Tensor, factor: int) -> Tensor:
+    """Repeats each entry of (N, h, w) ``factor`` times down and across: from patches to cells or pixels."""
+    return visible.repeat_interleave(factor, dim=1).repeat_interleave(factor, dim=2)
+
+
+def patchify(images: Tensor, patch_size: int) -> Tensor:
+    """Cuts (N, C, h * p, w * p) images into (N, L, p * p * C) patches, pixels in reading order, channels innermost."""
+    n, c, height, width = images.shape
+    h, w = patch_grid(height, width, patch_size)
+    tiles = images.reshape(n, c, h, patch_size, w, patch_size)
+    return tiles.permute(0, 2, 4, 3, 5, 1).reshape(n, h * w, patch_size**2 * c)  # (N, C, h, p, w, q) -> (N, L, pqC)
+
+
+def unpatchify(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tensor:
+    """Joins (N, L, p * p * C) patches into (N, C, h * p, w * p) images; the inverse of :func:`patchify`."""
+    h, w = grid
+    tiles = patches.unflatten(2, (patch_size, patch_size, -1)).unflatten(1, (h, w))  # (N, h, w, p, q, C)
+    n, *_, c = tiles.shape
+    return tiles.permute(0, 5, 1, 3, 2, 4).reshape(n, c, h * patch_size, w * patch_size)
+
+
+def patch_statistics(patches: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each patch, (N, L, 1) each, the latter ``sqrt(unbiased variance + 1e-6)``."""
+    variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
+    return mean, (variance + 1e-6).sqrt()

@@ -1,0 +1,46 @@
+"""What every test may use: devices that are there, and real photographs that ship inside scikit-learn."""
+
+import pytest
+import torch
+from sklearn.datasets import load_sample_images
+from torch import Tensor
+from torch.nn import functional as F
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+def photographs(num: int, channels: int = 3, size: tuple[int, int] = (96, 64)) -> Tensor:
+    """(num, channels, height, width) crops of two photographs, about zero mean and unit variance, all different."""
+    pictures = torch.stack([torch.from_numpy(image.copy()) for image in load_sample_images().images])
+    pictures = pictures.permute(0, 3, 1, 2).float() / 64 - 2  # (2, 3, 427, 640)
+    crops = []
+    for i in range(num):
+        top, left = 37 * i % 150, 53 * i % 260
+        crop = F.interpolate(pictures[i % 2, None, :, top : top + 260, left : left + 320], size=size)
+        crops.append(crop[0])
+    images = torch.stack(crops)
+    return images.repeat(1, -(-channels // 3), 1, 1)[:, :channels].contiguous()
+
+
+def wake_grn(module: torch.nn.Module) -> torch.nn.Module:
+    """Gives GRN, whose parameters start at zero, something to do; otherwise a wrong statistic would not be seen."""
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if name.endswith(("grn.gamma", "grn.beta")):
+                parameter.normal_(std=0.5)
+    return module
+
+
+def relative_error(result: Tensor, expected: Tensor) -> float:
+    """The largest difference, in units of the largest expected number."""
+    return ((result - expected).abs().max() / expected.abs().max()).item()

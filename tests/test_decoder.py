@@ -1,0 +1,38 @@
+"""The decoder: what stands in for hidden cells, and its size."""
+
+import pytest
+import torch
+
+from cnxv2_mm import FCMAEDecoder
+
+
+def test_hidden_cells_are_the_mask_token_whatever_the_encoder_left_there():
+    decoder = FCMAEDecoder(in_channels=8, out_channels=12, width=16)
+    features = torch.randn(2, 8, 3, 2)
+    visible = torch.rand(2, 3, 2) > 0.5
+    other = torch.where(visible.unsqueeze(1), features, torch.full_like(features, 7.0))
+    assert torch.equal(decoder(features, visible), decoder(other, visible))
+    changed = decoder(features + visible.unsqueeze(1), visible)
+    assert not torch.equal(decoder(features, visible), changed)
+
+
+def test_with_blocks_silenced_it_is_projection_or_token():
+    decoder = FCMAEDecoder(in_channels=4, out_channels=6, width=5)
+    for block in decoder.blocks:
+        torch.nn.init.zeros_(block.pwconv2.weight)
+    features = torch.randn(1, 4, 1, 2)
+    x = decoder(features, torch.tensor([[[True, False]]]))
+    torch.testing.assert_close(x[0, 0, 0], decoder.proj(features[0, :, 0, 0]))
+    assert torch.equal(x[0, 0, 1], decoder.mask_token)
+
+
+def test_depth_and_width():
+    decoder = FCMAEDecoder(in_channels=4, out_channels=6, depth=3, width=8)
+    assert len(decoder.blocks) == 3
+    assert decoder(torch.randn(1, 4, 2, 2), torch.ones(1, 2, 2, dtype=torch.bool)).shape == (1, 2, 2, 8)
+
+
+@pytest.mark.parametrize("options", [{"depth": 0}, {"width": 0}])
+def test_an_empty_decoder_is_refused(options):
+    with pytest.raises(ValueError, match="both must be at least 1"):
+        FCMAEDecoder(in_channels=4, out_channels=6, **options)

@@ -1,0 +1,83 @@
+"""The rules of the house: who may import whom, and how long a file may get."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "cnxv2_mm"
+
+# From the bottom up: a file imports rows above it (or its own folder), never one below. README.md shows the same order.
+ROWS = [
+    "version",
+    "mmcv_ops",
+    "registry",
+    "variants",
+    "layers",
+    "masking",
+    "layouts",
+    "layer_depth",
+    "pretrained",
+    "backbone",
+    "decoder",
+    "fcmae",
+    "layer_decay",
+    "cpu_amp",
+    "analysis",
+    "data_check",
+    "runner_config",
+]
+ALLOWED = {"torch", "torchvision", "mmengine", "mmcv", "numpy", "cnxv2_mm", *sys.stdlib_module_names}
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of the modules that a file imports when it runs; those for type checkers alone do not count."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively; write the full name"
+            names.add(node.module)
+    return names
+
+
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_only_rows_above_it(path):
+    row = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert row in ROWS, f"{row} has no place in the order of the package"
+    for name in imports(path):
+        assert name.split(".")[0] in ALLOWED, f"{path.name} imports {name}"
+        if name.startswith("cnxv2_mm."):
+            other = name.split(".")[1]
+            assert other == row or ROWS.index(other) < ROWS.index(row), f"{row} imports {other}, which is below it"
+
+
+def test_every_row_exists():
+    assert {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES} == set(ROWS)
+
+
+def test_no_file_is_longer_than_400_lines():
+    files = [p for folder in ("cnxv2_mm", "tools", "tests", "configs") for p in (ROOT / folder).rglob("*.py")]
+    assert [p.name for p in files if len(p.read_text().splitlines()) > 400] == []
+
+
+def test_tests_mirror_the_package():
+    """Each file of the package has a test file at the same place under tests/."""
+    missing = []
+    for path in MODULES:
+        place = path.relative_to(PACKAGE)
+        if path.name == "__init__.py" or place.name in ("version.py", "registry.py", "base.py"):
+            continue
+        if not (ROOT / "tests" / place.with_name(f"test_{place.name}")).is_file():
+            missing.append(str(place))
+    assert missing == []

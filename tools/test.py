@@ -1,0 +1,57 @@
+"""Test a checkpoint with any config of this repository, or any mmdet, mmseg or mmpretrain config.
+
+python tools/test.py configs/... work_dirs/run/epoch_12.pth --out predictions.pkl --show-dir pictures
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.registry import METRICS
+
+import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
+from cnxv2_mm import runner_config
+from cnxv2_mm.data_check import check_data
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Test a model.")
+    runner_config.add_common_arguments(parser)
+    parser.add_argument("checkpoint", help="file or address of the weights")
+    parser.add_argument("--out", "--dump", metavar="FILE.pkl", help="write the predictions to a pickle file")
+    parser.add_argument("--show", action="store_true", help="open a window with every prediction")
+    parser.add_argument("--show-dir", help="write a picture of every prediction into this folder")
+    parser.add_argument("--wait-time", type=float, default=2.0, help="seconds that a window stays")
+    parser.add_argument("--tta", action="store_true", help="test-time augmentation")
+    args = parser.parse_args(argv)
+    if args.out is not None and not args.out.endswith((".pkl", ".pickle")):
+        parser.error(f"--out {args.out}: the file name must end in .pkl or .pickle")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, float]:
+    """Test; returns the metrics by name."""
+    args = parse_args(argv)
+    config = runner_config.load_config(args.config, args.cfg_options)
+    runner_config.set_run(config, args)
+    runner_config.check_checkpoint(args.checkpoint)
+    runner_config.allow_checkpoint_types()
+    config.load_from, config.resume = args.checkpoint, False
+    if args.amp:
+        config.test_cfg.fp16 = True
+    if args.show or args.show_dir is not None:
+        runner_config.draw_predictions(config, show=args.show, show_dir=args.show_dir, wait_time=args.wait_time)
+    if args.tta:
+        runner_config.use_tta(config)
+    check_data(config, ("test_dataloader",))
+    runner = runner_config.build_runner(config)
+    if args.out is not None:
+        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+        # mmdet's own compresses instance masks, which would not fit into memory otherwise.
+        kind = "mmdet.DumpDetResults" if config.get("default_scope") == "mmdet" else "DumpResults"
+        runner.test_evaluator.metrics.append(METRICS.build({"type": kind, "out_file_path": args.out}))
+    return runner.test()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Train any config of this repository, or any mmdet, mmseg or mmpretrain config.
+
+python tools/train.py configs/... --work-dir work_dirs/run --amp
+torchrun --nproc_per_node 8 tools/train.py configs/... --launcher pytorch
+"""
+
+import argparse
+from collections.abc import Sequence
+
+import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
+from cnxv2_mm import runner_config
+from cnxv2_mm.data_check import check_data
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train a model.")
+    runner_config.add_common_arguments(parser)
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="CHECKPOINT",
+        help="continue from a checkpoint; without a value or with 'auto', from the last one in the work folder",
+    )
+    parser.add_argument("--no-validate", action="store_true", help="never validate")
+    parser.add_argument(
+        "--auto-scale-lr", action="store_true", help="scale learning rates from auto_scale_lr.base_batch_size"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    config = runner_config.load_config(args.config, args.cfg_options)
+    runner_config.set_run(config, args)
+    if args.no_validate:
+        runner_config.drop_validation(config)
+    if args.amp:
+        runner_config.use_amp(config)
+    if args.auto_scale_lr:
+        runner_config.scale_learning_rate(config)
+    if args.resume is not None:
+        runner_config.resume(config, args.resume)
+    runner_config.check_amp_device(config)
+    check_data(config, ("train_dataloader", "val_dataloader"))
+    runner_config.build_runner(config).train()
+
+
+if __name__ == "__main__":
+    main()

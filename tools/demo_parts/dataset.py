@@ -37,7 +37,7 @@ DIGIT_LABEL = 2
 class DatasetSpec:
     """What to write.
 
-    Scenes hold one to ``max_digits`` digits, their longer side a quarter to a half of the scene's; ``pictures``
+    Scenes hold one to ``max_digits`` digits, their longer side three tenths to a half of the scene's; ``pictures``
     are for classification and show every scan of their split that many times. Sizes are in pixels.
     """
 
@@ -117,7 +117,7 @@ def _write_scenes(
         rng = np.random.default_rng([spec.seed, SPLITS.index(split), 0, number])
         background = random_background(photographs, spec.scene_size, rng)
         chosen = rng.choice(len(scans.index), size=rng.integers(1, spec.max_digits + 1), replace=False)
-        scene = compose(background, scans, chosen, (0.25, 0.5), rng)
+        scene = compose(background, scans, chosen, (0.3, 0.5), rng)
         name = f"{number:06d}"
         jpeg = _jpeg(scene.image)
         (coco_images / f"{name}.jpg").write_bytes(jpeg)
@@ -144,7 +144,7 @@ def _write_pictures(
         for copy in range(spec.pictures(split)):
             rng = np.random.default_rng([spec.seed, SPLITS.index(split), 1, scan, copy])
             background = random_background(photographs, spec.picture_size, rng)
-            scene = compose(background, scans, np.array([position]), (0.6, 0.9), rng)
+            scene = compose(background, scans, np.array([position]), (0.75, 0.95), rng)
             (folders[digit] / f"scan{scan:04d}_{copy}.jpg").write_bytes(_jpeg(scene.image))
             step()
 

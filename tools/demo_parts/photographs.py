@@ -48,13 +48,13 @@ def load_photographs(split: Split) -> list[np.ndarray]:
 
 
 def random_background(photographs: list[np.ndarray], size: int, rng: np.random.Generator) -> np.ndarray:
-    """A square crop of a random photograph: half of its shorter side to all of it, resized to ``size`` pixels.
+    """A square crop of a random photograph: a fifth to a half of its shorter side, resized to ``size`` pixels.
 
     Half of the crops are mirrored; brightness varies by a factor of 0.7 to 1.2.
     """
     photograph = photographs[rng.integers(len(photographs))]
     height, width = photograph.shape[:2]
-    side = int(min(height, width) * rng.uniform(0.5, 1.0))
+    side = int(min(height, width) * rng.uniform(0.2, 0.5))
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
     crop = photograph[top : top + side, left : left + side]
     if rng.random() < 0.5:

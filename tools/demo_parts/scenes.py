@@ -10,7 +10,7 @@ from demo_parts.digits import Scans, draw_digit
 # A digit is pasted only where it covers at most this share of the visible part of any earlier one.
 MAX_COVERED = 0.15
 # A digit's colour differs from the mean colour under it by at least this distance in RGB.
-MIN_CONTRAST = 110.0
+MIN_CONTRAST = 150.0
 # After so many places that cover too much, the digit is left out; a colour is the best of as many.
 ATTEMPTS = 20
 

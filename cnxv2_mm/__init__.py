@@ -1,8 +1,10 @@
 """ConvNeXt V2 and its masked-autoencoder pre-training (FCMAE) for OpenMMLab.
 
-Importing the package registers its models, optimiser constructor and metrics under the scope ``cnxv2_mm``.
+Importing the package registers its models, optimiser constructor and metrics under the scope ``cnxv2_mm``, and supplies
+the operators that an mmcv without its compiled part is missing.
 """
 
+from cnxv2_mm import mmcv_ops
 from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.cpu_amp import CpuAmpOptimWrapper
@@ -20,3 +22,5 @@ __all__ = [
     "ReconstructionLoss",
     "__version__",
 ]
+
+mmcv_ops.install()

@@ -5,9 +5,11 @@ Every function edits the config in place and says in the log what a user could n
 
 import argparse
 import os
+from collections.abc import Callable
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,10 @@ import torch
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.device import get_device
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
 
@@ -90,6 +94,7 @@ def _shipped_config(path: str) -> Path:
 
 def set_run(config: Config, args: argparse.Namespace) -> None:
     """Set what every run has: working folder, launcher and loaders, from the common arguments."""
+    allow_checkpoint_types()
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     config.launcher = args.launcher
     if args.work_dir is not None:
@@ -201,7 +206,6 @@ def resume(config: Config, checkpoint: str) -> None:
             return
         checkpoint = str(found)
     check_checkpoint(checkpoint)
-    allow_checkpoint_types()
     config.resume = True
     config.load_from = checkpoint
 
@@ -225,16 +229,31 @@ def check_checkpoint(checkpoint: str) -> None:
 
 
 def allow_checkpoint_types() -> None:
-    """Let ``torch.load`` read the logging history inside mmengine's checkpoints.
+    """Let ``torch.load`` read mmengine's checkpoints, which hold the history of what was logged.
 
-    Since 2.6 torch reads tensors and plain containers only; mmengine 0.10.7 then fails to resume and the maintained
-    family falls back to unrestricted unpickling. Naming the few harmless types keeps the restriction.
+    Since 2.6 torch reads tensors and plain containers only; mmengine 0.10.7 then fails to resume and to load, and the
+    maintained family allows ``getattr`` on anything. Naming the few harmless types keeps the restriction.
     """
     multiarray = (np._core if hasattr(np, "_core") else np.core).multiarray
     dtypes = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.uint8, np.bool_)]
     torch.serialization.add_safe_globals(
-        [HistoryBuffer, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype, *dtypes]
+        [
+            HistoryBuffer,
+            (_history_statistic, "builtins.getattr"),
+            multiarray._reconstruct,
+            multiarray.scalar,
+            np.ndarray,
+            np.dtype,
+            *dtypes,
+        ]
     )
+
+
+def _history_statistic(owner: type, name: str) -> Callable[..., Any]:
+    """The one use of ``getattr`` in mmengine's checkpoints: a log history names its own methods."""
+    if owner is not HistoryBuffer or name not in ("mean", "max", "min", "current"):
+        raise UnpicklingError(f"the checkpoint asks for {name!r} of {owner!r}, which no checkpoint of mmengine does.")
+    return getattr(owner, name)
 
 
 def use_tta(config: Config) -> None:
@@ -296,6 +315,33 @@ def draw_predictions(config: Config, *, show: bool, show_dir: str | None, wait_t
         visualizer["save_dir"] = show_dir
     else:
         hook["test_out_dir" if scope == "mmdet" else "out_dir"] = show_dir
+
+
+class RequireWeights(Hook):
+    """Refuses to go on when a loaded checkpoint leaves a parameter of the model at its random start.
+
+    mmengine only logs this, and a test then reports the scores of noise.
+    """
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Compare names and shapes.
+
+        Raises:
+            ValueError: names the parameters that the checkpoint lacks or holds in another shape.
+        """
+        model = runner.model
+        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+            model = model.module
+        state = checkpoint.get("state_dict", checkpoint)
+        weights = {name.removeprefix("module."): value for name, value in state.items()}
+        params = dict(model.named_parameters())
+        wrong = [name for name, param in params.items() if name not in weights or weights[name].shape != param.shape]
+        if wrong:
+            names = ", ".join(wrong[:5]) + (", ..." if len(wrong) > 5 else "")
+            raise ValueError(
+                f"the checkpoint lacks {len(wrong)} of the model's {len(params)} parameters, or has them in another "
+                f"shape ({names}): test it with the config it was trained with."
+            )
 
 
 def build_runner(config: Config) -> Runner:

@@ -13,18 +13,12 @@ from mmengine.config import ConfigDict
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModule, MMDistributedDataParallel
 from mmengine.optim import AmpOptimWrapper, CosineAnnealingLR, OptimWrapper, build_optim_wrapper
+from mmengine.registry import init_default_scope
 from torch import nn
 
 from cnxv2_mm.layer_decay import is_never_decayed
-from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.registry import MODELS
 
-DEPTHS = {
-    "atto": (2, 2, 6, 2),
-    "nano": (2, 2, 8, 2),
-    "tiny": (3, 3, 9, 3),
-    "base": (3, 3, 27, 3),
-}
 CONSTRUCTOR = "cnxv2_mm.LayerDecayOptimWrapperConstructor"
 LR, DECAY = 1e-3, 0.05
 
@@ -36,51 +30,7 @@ class ToyGRN(nn.Module):
         self.beta = nn.Parameter(torch.zeros(channels))
 
 
-class ToyBlock(nn.Module):
-    def __init__(self, channels):
-        super().__init__()
-        self.dwconv = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
-        self.norm = nn.LayerNorm(channels)
-        self.pwconv1 = nn.Linear(channels, 4 * channels)
-        self.grn = ToyGRN(4 * channels)
-        self.pwconv2 = nn.Linear(4 * channels, channels)
-        self.gamma = nn.Parameter(torch.ones(channels))
-
-    def forward(self, x):
-        return x + self.dwconv(x)
-
-
-@MODELS.register_module(name="ToyConvNeXt")
-class ToyConvNeXt(BaseModule):
-    """The parameter names of ConvNeXt V2 on four small maps."""
-
-    def __init__(self, depths=(1, 1, 4, 1), channels=(4, 4, 8, 8), init_cfg=None):
-        super().__init__(init_cfg)
-        self.depths = tuple(depths)
-        inputs = (3, *channels[:-1])
-        strides = (4, 2, 2, 2)
-        self.downsample_layers = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(i, o, s, s), nn.GroupNorm(1, o))
-            for i, o, s in zip(inputs, channels, strides, strict=True)
-        )
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(ToyBlock(c) for _ in range(d))) for c, d in zip(channels, depths, strict=True)
-        )
-        for i, c in enumerate(channels):
-            self.add_module(f"norm{i}", nn.GroupNorm(1, c))
-
-    def forward(self, x):
-        outputs = []
-        for i, (down, stage) in enumerate(zip(self.downsample_layers, self.stages, strict=True)):
-            x = stage(down(x))
-            outputs.append(getattr(self, f"norm{i}")(x))
-        return tuple(outputs)
-
-    def get_layer_depth(self, param_name, prefix="", strategy="single"):
-        return convnext_layer_depth(param_name.removeprefix(prefix), self.depths, strategy)
-
-
-BACKBONE = {"type": "cnxv2_mm.ToyConvNeXt", "depths": (1, 1, 4, 1), "channels": (4, 4, 8, 8)}
+BACKBONE = {"type": "cnxv2_mm.ConvNeXtV2", "arch": {"depths": (1, 1, 4, 1), "channels": (4, 4, 8, 8)}}
 BACKBONE_DEPTHS = (1, 1, 4, 1)
 BACKBONE_CHANNELS = (4, 4, 8, 8)
 
@@ -117,79 +67,6 @@ def settings_by_name(wrapper):
             assert name not in settings
             settings[name] = (group["lr"], group["weight_decay"])
     return settings
-
-
-def single_table(depths):
-    """The official 'single' rule by counting: walk the network and step once per block."""
-    table, step = {}, 0
-    for stage, blocks in enumerate(depths):
-        table[f"downsample_layers.{stage}.0.weight"] = step + 1
-        for block in range(blocks):
-            step += 1
-            table[f"stages.{stage}.{block}.grn.gamma"] = step
-    table.update(dict.fromkeys(("norm0.weight", "norm3.bias", "norm.weight", "head.weight"), step + 1))
-    return table, step + 2
-
-
-# get_num_layer(..., 'group') of the official code, which knows 3, 3, 27, 3 only.
-BASE_GROUP_DOWNSAMPLE = [0, 2, 3, 12]
-BASE_GROUP_BLOCKS = [
-    [1, 1, 1],
-    [2, 2, 2],
-    [3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7, 7, 8, 8, 8, 9, 9, 9, 10, 10, 10, 11, 11, 11],
-    [12, 12, 12],
-]
-
-
-@pytest.mark.parametrize("size", DEPTHS)
-def test_single_gives_every_block_its_step(size):
-    table, number = single_table(DEPTHS[size])
-    for name, depth in table.items():
-        assert convnext_layer_depth(name, DEPTHS[size], "single") == (depth, number), name
-
-
-@pytest.mark.parametrize(("size", "exponent"), [("atto", 12), ("tiny", 18), ("base", 36)])
-def test_single_stem_scale_is_rate_to_the_number_of_blocks(size, exponent):
-    depth, number = convnext_layer_depth("downsample_layers.0.0.weight", DEPTHS[size], "single")
-    assert 0.9 ** (number - 1 - depth) == 0.9**exponent
-
-
-def test_group_is_the_official_table_for_base():
-    for stage, depth in enumerate(BASE_GROUP_DOWNSAMPLE):
-        assert convnext_layer_depth(f"downsample_layers.{stage}.1.weight", DEPTHS["base"], "group") == (depth, 14)
-    for stage, blocks in enumerate(BASE_GROUP_BLOCKS):
-        for block, depth in enumerate(blocks):
-            name = f"stages.{stage}.{block}.pwconv1.weight"
-            assert convnext_layer_depth(name, DEPTHS["base"], "group") == (depth, 14), name
-    assert convnext_layer_depth("norm3.weight", DEPTHS["base"], "group") == (13, 14)
-
-
-def test_group_stem_scale_of_base_is_the_thirteenth_power():
-    depth, number = convnext_layer_depth("downsample_layers.0.0.weight", DEPTHS["base"], "group")
-    assert 0.6 ** (number - 1 - depth) == 0.6**13
-
-
-@pytest.mark.parametrize(("size", "last"), [("atto", 5), ("nano", 6), ("tiny", 6), ("base", 12)])
-def test_group_ends_at_three_plus_a_third_of_the_third_stage(size, last):
-    blocks = DEPTHS[size][2]
-    assert convnext_layer_depth("stages.3.0.norm.bias", DEPTHS[size], "group") == (last, last + 2)
-    # The last block of the third stage sits directly below: no depth is left empty.
-    assert convnext_layer_depth(f"stages.2.{blocks - 1}.norm.bias", DEPTHS[size], "group")[0] == last - 1
-
-
-@pytest.mark.parametrize(
-    ("name", "depths", "strategy", "message"),
-    [
-        ("norm0.weight", (1, 1, 1, 1), "layer_wise", "'layer_wise' is unknown.*single, group"),
-        ("stages.0.3.norm.weight", (3, 3, 9, 3), "single", r"stages\.0\.3.*overrides get_layer_depth"),
-        ("downsample_layers.4.0.weight", (3, 3, 9, 3), "group", "downsample_layers.4"),
-        ("stages_extra.weight", (3, 3, 9, 3), "single", "stages_extra"),
-        ("norm0.weight", (3, 3, 9), "group", "four stages.*strategy='single'"),
-    ],
-)
-def test_names_and_strategies_that_do_not_exist_are_refused(name, depths, strategy, message):
-    with pytest.raises(ValueError, match=message):
-        convnext_layer_depth(name, depths, strategy)
 
 
 def test_never_decayed_rule():
@@ -261,6 +138,8 @@ def test_backbone_alone_and_nested_backbone():
 def test_mmpretrain_classifier():
     import mmpretrain.models  # noqa: F401
 
+    init_default_scope("mmpretrain")
+
     model = MODELS.build(
         {
             "type": "mmpretrain.ImageClassifier",
@@ -274,6 +153,8 @@ def test_mmpretrain_classifier():
 
 def test_mmseg_segmentor():
     import mmseg.models  # noqa: F401
+
+    init_default_scope("mmseg")
 
     model = MODELS.build(
         {
@@ -296,6 +177,8 @@ def test_mmseg_segmentor():
 
 def test_mmdet_retinanet():
     import mmdet.models  # noqa: F401
+
+    init_default_scope("mmdet")
 
     model = MODELS.build(
         {

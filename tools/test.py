@@ -35,7 +35,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     config = runner_config.load_config(args.config, args.cfg_options)
     runner_config.set_run(config, args)
     runner_config.check_checkpoint(args.checkpoint)
-    runner_config.allow_checkpoint_types()
     config.load_from, config.resume = args.checkpoint, False
     if args.amp:
         config.test_cfg.fp16 = True
@@ -45,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         runner_config.use_tta(config)
     check_data(config, ("test_dataloader",))
     runner = runner_config.build_runner(config)
+    runner.register_hook(runner_config.RequireWeights())
     if args.out is not None:
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
         # mmdet's own compresses instance masks, which would not fit into memory otherwise.

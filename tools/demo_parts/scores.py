@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from demo_parts.tasks import Metric, Task
+from demo_parts.tasks import PRETRAINING, Metric, Task
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ def read_value(folder: Path, key: str) -> float:
     if not values:
         raise KeyError(f"{key!r} is in no line of {logs[-1] if logs else folder / '*/vis_data/scalars.json'}")
     return float(values[-1])
+
+
+def logged_trivial_scores(work_dir: Path) -> dict[str, float]:
+    """The loss of painting each hidden patch in its mean, which FCMAE's validation logs beside its own."""
+    return {"reconstruction/loss": read_value(work_dir / PRETRAINING.name, "reconstruction/patch_mean_loss")}
 
 
 def make_score(task: Task, metric: Metric, value: float, trivial: float, seconds: float) -> Score:

@@ -15,15 +15,21 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from demo_parts.contact_sheet import draw_sheet
 from demo_parts.dataset import DatasetSpec, count_steps, is_complete, write_dataset
-from demo_parts.predictions import predict_examples
+from demo_parts.predictions import predict_pictures, predict_scenes
 from demo_parts.progress import progress
 from demo_parts.scores import Score, logged_trivial_scores, make_score, print_table, read_value, write_json
 from demo_parts.tasks import ROOT, TASKS
 from demo_parts.training import TrainingFailed, train
 from demo_parts.trivial import trivial_scores
-from rich.console import Console
+
+DATA_ROOT = Path("data/demo")
+# Positions in the validation sets: the first scenes, and two pictures of each digit, of which there are about 36.
+SHEET_SCENES = range(6)
+SHEET_PICTURES = range(0, 360, 18)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -37,13 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The configs name the data relative to the repository, as configs do.
     os.chdir(ROOT)
     console = Console()
-    data_root = Path("data/demo")
     # A shortened run must not replace the weights and the scores of a whole one.
     work_dir = Path("work_dirs/demo_quick" if args.quick else "work_dirs/demo")
     work_dir.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
 
-    make_data(data_root, console)
+    make_data(DATA_ROOT, console)
     seconds = {}
     for task in TASKS:
         try:
@@ -51,12 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         except TrainingFailed as error:
             console.print(str(error), markup=False, highlight=False)
             return 1
-    scores = collect_scores(work_dir, data_root, seconds)
+    scores = collect_scores(work_dir, DATA_ROOT, seconds)
     with progress(console, "Contact sheet") as report:
         report(0, None, "predicting")
-        examples = predict_examples(work_dir, data_root)
+        scenes = predict_scenes(work_dir, SHEET_SCENES)
+        pictures = predict_pictures(work_dir, SHEET_PICTURES)
         report(0, None, "drawing")
-        draw_sheet(examples, work_dir / "contact_sheet.png")
+        draw_sheet(scenes, pictures, work_dir / "contact_sheet.png")
     total = time.monotonic() - started
     write_json(work_dir / "scores.json", scores, total)
     print_table(console, scores)

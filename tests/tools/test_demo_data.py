@@ -6,11 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
+
 from demo_parts import scenes
 from demo_parts.dataset import DatasetSpec, count_steps, is_complete, write_dataset
 from demo_parts.digits import CLASSES, draw_digit, load_scans
 from demo_parts.photographs import load_photographs, random_background
-from pycocotools.coco import COCO
 
 SPEC = DatasetSpec(train_scenes=12, val_scenes=6, train_pictures=1)
 ADE_FOLDERS = {"train": "training", "val": "validation"}

@@ -40,7 +40,8 @@ def background_only_miou(data_root: Path, num_classes: int) -> float:
     Classes that occur in no label and in no prediction do not count, as in mmseg.
     """
     labels = [
-        cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted((data_root / "ade/annotations/validation").iterdir())
+        cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        for path in sorted((data_root / "ade/annotations/validation").iterdir())
     ]
     pixels = sum(np.bincount(label.ravel(), minlength=num_classes + 1) for label in labels)[1:]
     intersection = np.where(np.arange(num_classes) == 0, pixels, 0)

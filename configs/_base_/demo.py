@@ -1,5 +1,4 @@
-# What the demo's four tasks share: iterations instead of epochs, one validation at the end, the last weights only.
-data_root = "data/demo/"
+"""What the demo's trainings share: iterations instead of epochs, one validation at the end, the last weights only."""
 
 env_cfg = dict(mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0))
 randomness = dict(seed=0)
@@ -12,7 +11,7 @@ default_hooks = dict(
         interval=-1,
         save_last=True,
         save_optimizer=False,  # the demo never resumes
-        filename_tmpl="weights.pth",  # one name however many iterations, for the tasks that start from it
+        filename_tmpl="weights.pth",  # one name however many iterations, for the trainings that start from it
     ),
 )
 val_cfg = dict()

@@ -73,10 +73,10 @@ def _place(digit: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray
 
 
 def _contrasting_colour(beneath: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random RGB colour, 0..255, at least MIN_CONTRAST from ``beneath``, or the farthest of ATTEMPTS."""
+    """A random vivid RGB colour, 0..255, at least MIN_CONTRAST from ``beneath``, or the farthest of ATTEMPTS."""
     candidates = []
     for _ in range(ATTEMPTS):
-        hsv = rng.random(), rng.uniform(0.2, 1.0), rng.uniform(0.05, 1.0)
+        hsv = rng.random(), rng.uniform(0.6, 1.0), rng.uniform(0.7, 1.0)
         colour = 255 * np.array(colorsys.hsv_to_rgb(*hsv), np.float32)
         if np.linalg.norm(colour - beneath) >= MIN_CONTRAST:
             return colour

@@ -19,6 +19,7 @@ ROWS = [
     "masking",
     "layouts",
     "layer_depth",
+    "zoo",
     "pretrained",
     "backbone",
     "decoder",
@@ -29,7 +30,7 @@ ROWS = [
     "data_check",
     "runner_config",
 ]
-ALLOWED = {"torch", "torchvision", "mmengine", "mmcv", "numpy", "cnxv2_mm", *sys.stdlib_module_names}
+ALLOWED = {"torch", "torchvision", "mmengine", "mmcv", "numpy", "rich", "cnxv2_mm", *sys.stdlib_module_names}
 
 
 def imports(path: Path) -> set[str]:

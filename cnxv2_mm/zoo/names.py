@@ -1,0 +1,79 @@
+"""From what a user writes, a name or an address, to the file that is meant."""
+
+import difflib
+import hashlib
+import re
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from cnxv2_mm.zoo.table import SOURCES, WEIGHTS, File, Weight
+
+_NAME = re.compile(r"(?:(?P<source>\w+):)?(?P<name>convnextv2_\w+)")
+# OpenMMLab's file names: <model>_<date>-<first eight digits of the SHA-256>.<ending>
+_OPENMMLAB_HASH = re.compile(r"_20\d{6}-([0-9a-f]{8})\.\w+$")
+_LIST = "`python tools/zoo.py list` shows them all"
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is written like a name of the zoo, so that it can be no path of a checkpoint.
+
+    That is ``convnextv2_tiny_in1k`` or ``timm:convnextv2_tiny_in1k``, without a folder or a file's ending. A misspelt
+    name counts too: :func:`find_file` then says what was meant.
+    """
+    return _NAME.fullmatch(text) is not None
+
+
+def find_weight(name: str) -> Weight:
+    """The weight that a name stands for, whatever source it asks for.
+
+    Raises:
+        ValueError: There is no such weight; near names are given.
+    """
+    bare = name.rpartition(":")[2]
+    if bare not in WEIGHTS:
+        near = difflib.get_close_matches(bare, WEIGHTS, n=3)
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        raise ValueError(f"weight {name!r} is unknown; {hint}{_LIST}")
+    return WEIGHTS[bare]
+
+
+def find_file(name_or_url: str) -> File:
+    """The file that a name or an address stands for.
+
+    Args:
+        name_or_url: A name of the zoo (the official file), one with a source before it (``mmpretrain:...``), or an
+            http(s) address. An address of the zoo gets what is known of its file; one that ends like OpenMMLab's gets
+            the hash from its name.
+
+    Raises:
+        ValueError: The weight or the source is unknown, the weight is not to be had there, or the address names no
+            file.
+    """
+    if "://" in name_or_url:
+        return _file_at(name_or_url)
+    source, _, name = name_or_url.rpartition(":")
+    source = source or "official"
+    if source not in SOURCES:
+        raise ValueError(f"source {source!r} of weight {name_or_url!r} is unknown; choose one of {', '.join(SOURCES)}")
+    files = find_weight(name).files
+    if source not in files:
+        raise ValueError(f"{source} has no {name}; choose one of {', '.join(files)}")
+    return files[source]
+
+
+def _file_at(address: str) -> File:
+    for weight in WEIGHTS.values():
+        for file in weight.files.values():
+            if address in (file.address, file.mirror):
+                return file
+    parts = urlsplit(address)
+    name = PurePosixPath(unquote(parts.path)).name
+    if parts.scheme not in ("http", "https") or not parts.netloc or not name:
+        raise ValueError(f"{address!r} is not the http(s) address of a file")
+    known = _OPENMMLAB_HASH.search(name)
+    if known:
+        return File(address, name, sha256=known[1])
+    # Two servers may have an epoch_100.pth each: the address is part of the name, so that neither stands for the other.
+    stem, dot, ending = name.rpartition(".")
+    digest = hashlib.sha256(address.encode()).hexdigest()[:8]
+    return File(address, f"{stem}.{digest}.{ending}" if dot else f"{name}.{digest}")

@@ -1,0 +1,82 @@
+import json
+
+import pytest
+
+from cnxv2_mm.zoo import WEIGHTS, store
+from cnxv2_mm.zoo.index import index_files
+from tests.tools.conftest import load_tool
+
+zoo = load_tool("zoo")
+
+
+def listed(capsys, *options):
+    zoo.main(["list", "--json", *options])
+    return [weight["name"] for weight in json.loads(capsys.readouterr().out)]
+
+
+def test_the_list_is_the_whole_table(capsys):
+    assert listed(capsys) == list(WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        (["--size", "tiny"], 4),
+        (["--training", "fcmae"], 8),
+        (["--resolution", "384"], 5),
+        (["--source", "huggingface"], 18),
+        (["--size", "huge", "--training", "in22k_in1k"], 2),
+        (["--source", "huggingface", "--training", "fcmae"], 0),
+    ],
+)
+def test_options_choose(capsys, options, count):
+    assert len(listed(capsys, *options)) == count
+
+
+def test_json_says_all_that_is_known(capsys):
+    zoo.main(["list", "--json", "--size", "base", "--training", "in1k"])
+    (weight,) = json.loads(capsys.readouterr().out)
+    assert (weight["licence"], weight["paper_top1"], weight["paper_table"]) == ("CC-BY-NC 4.0", 84.9, 14)
+    assert weight["files"]["official"]["sha256"] is None  # not published
+    assert weight["files"]["mmpretrain"]["sha256"] == "00a70fa4"
+    assert weight["files"]["timm"]["hub_id"] == "timm/convnextv2_base.fcmae_ft_in1k"
+
+
+@pytest.mark.parametrize("source", ["official", "timm", "mmpretrain", "huggingface"])
+def test_the_printed_table_has_every_address_in_one_piece_and_the_licence(capsys, source):
+    zoo.main(["list", "--source", source])
+    text = capsys.readouterr().out
+    for weight in WEIGHTS.values():
+        if source in weight.files:
+            assert weight.name in text
+            assert weight.files[source].address in text
+    assert "CC-BY-NC 4.0: no commercial use" in text
+
+
+def test_a_choice_of_nothing_is_said():
+    with pytest.raises(SystemExit, match="no published weight is like that"):
+        zoo.main(["list", "--source", "huggingface", "--training", "fcmae"])
+
+
+def test_download_prints_where_the_file_is(tmp_path, capsys):
+    file = tmp_path / "convnextv2_tiny_1k_224_fcmae.pt"
+    file.write_bytes(b"put there by hand")
+    zoo.main(["download", "convnextv2_tiny_fcmae", "--to", str(tmp_path)])
+    assert capsys.readouterr().out.strip() == str(file)
+
+
+def test_download_fails_in_words(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match="did you mean convnextv2_tiny_fcmae"):
+        zoo.main(["download", "convnextv2_tinny_fcmae"])
+
+    def offline(*_):
+        raise ConnectionError("cannot download")
+
+    monkeypatch.setattr(store, "download", offline)
+    with pytest.raises(SystemExit, match="cannot download"):
+        zoo.main(["download", "convnextv2_tiny_fcmae", "--to", str(tmp_path)])
+
+
+def test_index_writes_the_files_of_the_index(tmp_path):
+    zoo.main(["index", "--to", str(tmp_path)])
+    assert {path: (tmp_path / path).read_text() for path in index_files()} == index_files()

@@ -1,0 +1,38 @@
+"""Read back by the library that OpenMMLab's tools read it with."""
+
+import pytest
+from modelindex.load_model_index import load
+
+from cnxv2_mm.zoo import WEIGHTS
+from cnxv2_mm.zoo.index import index_files
+from tests.test_structure import ROOT
+
+
+@pytest.mark.parametrize("path", index_files())
+def test_the_committed_files_are_those_of_the_table(path):
+    assert (ROOT / path).read_text() == index_files()[path], "run `python tools/zoo.py index`"
+
+
+def test_openmmlabs_tools_read_every_weight():
+    index = load(str(ROOT / "model-index.yml"))
+    assert index.check(silent=True) == []
+    assert [collection.name for collection in index.collections] == ["ConvNeXt V2"]
+    models = {model.name: model for model in index.models}
+    assert models.keys() == WEIGHTS.keys()
+    for name, model in models.items():
+        weight = WEIGHTS[name]
+        assert model.weights == weight.files["official"].address
+        assert model.in_collection == "ConvNeXt V2"
+        assert model.metadata.parameters == weight.parameters
+        assert model.metadata.data["License"] == "CC-BY-NC 4.0"
+
+
+def test_every_accuracy_is_said_to_be_the_papers():
+    for model in load(str(ROOT / "model-index.yml")).models:
+        weight = WEIGHTS[model.name]
+        if weight.training == "fcmae":
+            assert model.results is None
+            assert "Results From" not in model.metadata.data
+        else:
+            assert [result.metrics for result in model.results] == [{"Top 1 Accuracy": weight.paper_top1}]
+            assert model.metadata.data["Results From"] == f"the paper, table {weight.paper_table}"

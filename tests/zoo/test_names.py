@@ -1,0 +1,80 @@
+import pytest
+
+from cnxv2_mm.zoo import SOURCES, WEIGHTS, find_file, find_weight, is_name
+from cnxv2_mm.zoo.table import File
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_every_weight_is_found_by_its_name_at_every_source(name):
+    weight = find_weight(name)
+    assert weight.name == name
+    assert find_file(name) == find_file(f"official:{name}") == weight.files["official"]
+    for source, file in weight.files.items():
+        assert is_name(f"{source}:{name}")
+        assert find_weight(f"{source}:{name}") == weight
+        assert find_file(f"{source}:{name}") == file
+        assert find_file(file.address) == file  # with what is known of it
+
+
+def test_a_mirror_is_known_by_its_address():
+    file = WEIGHTS["convnextv2_atto_fcmae"].files["mmpretrain"]
+    assert find_file(file.mirror) == file
+    assert file.mirror != file.address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "convnextv2_tiny_1k_224_fcmae.pt",
+        "convnextv2_tiny.fcmae",
+        "work_dirs/convnextv2_tiny_in1k",
+        "/convnextv2_tiny_in1k",
+        "D:/convnextv2_tiny_in1k",
+        "https://example.org/convnextv2_tiny_in1k",
+        "torchvision://resnet50",
+        "epoch_100.pth",
+        "",
+    ],
+)
+def test_paths_and_addresses_are_no_names(text):
+    assert not is_name(text)
+
+
+def test_a_misspelt_name_is_a_name_and_near_ones_are_offered():
+    assert is_name("convnextv2_tinny_fcmae")
+    with pytest.raises(ValueError, match=r"did you mean convnextv2_tiny_fcmae.*zoo\.py list"):
+        find_file("convnextv2_tinny_fcmae")
+    with pytest.raises(ValueError, match=r"'resnet50' is unknown; `python tools/zoo\.py list`"):
+        find_file("resnet50")
+
+
+def test_an_unknown_source_is_refused():
+    with pytest.raises(ValueError, match=f"choose one of {', '.join(SOURCES)}"):
+        find_file("torchvision:convnextv2_tiny_fcmae")
+
+
+def test_a_source_without_the_weight_is_refused():
+    with pytest.raises(ValueError, match="huggingface has no convnextv2_tiny_fcmae; choose one of official, timm, mm"):
+        find_file("huggingface:convnextv2_tiny_fcmae")
+
+
+def test_the_hash_in_a_name_of_openmmlab_is_used():
+    address = "https://example.org/mask-rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth"
+    assert find_file(address) == File(address, "mask-rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth", sha256="d4b0c5d6")
+
+
+@pytest.mark.parametrize("name", ["run-20230104.pth", "model-12345678.pth", "epoch_100.pth"])
+def test_what_only_looks_like_a_hash_is_none(name):
+    assert find_file(f"https://example.org/{name}").sha256 is None
+
+
+def test_two_servers_with_a_file_of_one_name_do_not_mix():
+    files = [find_file(f"https://{host}.example.org/epoch_100.pth?token=1") for host in ("a", "b")]
+    assert files[0].name != files[1].name
+    assert all(file.name.startswith("epoch_100.") and file.name.endswith(".pth") for file in files)
+
+
+@pytest.mark.parametrize("address", ["https://example.org/", "https:///a.pth", "s3://bucket/a.pth", "file:///a.pth"])
+def test_what_is_not_the_address_of_a_file_is_refused(address):
+    with pytest.raises(ValueError, match="is not the http"):
+        find_file(address)

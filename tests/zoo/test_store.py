@@ -1,0 +1,79 @@
+import hashlib
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cnxv2_mm.zoo import fetch, store
+from cnxv2_mm.zoo.table import WEIGHTS
+
+NAME = "mmpretrain:convnextv2_atto_fcmae"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """torch.hub's folder, moved as its documentation says: by TORCH_HOME."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    return tmp_path / "hub" / "checkpoints"
+
+
+@pytest.fixture
+def local(server, monkeypatch):
+    """Lets the table point to this machine, with the hash of what lies there."""
+    file = WEIGHTS["convnextv2_atto_fcmae"].files["mmpretrain"]
+    digest = hashlib.sha256(server.content).hexdigest()[:8]
+    file = replace(file, address=server.address(file.name), sha256=digest, mirror=None)
+    monkeypatch.setattr(store, "find_file", lambda _: file)
+    return file
+
+
+def test_a_weight_is_downloaded_once(cache, server, local):
+    path = fetch(NAME)
+    assert path == cache / "convnext-v2-atto_3rdparty-fcmae_in1k_20230104-07514db4.pth"
+    assert path.read_bytes() == server.content
+    assert fetch(NAME) == path
+    assert len(server.requests) == 1
+
+
+def test_what_torch_hub_left_there_is_used(cache, server):
+    """torch.hub and mmengine call it by the last part of its address."""
+    cache.mkdir(parents=True)
+    file = cache / "convnextv2_atto_1k_224_fcmae.pt"
+    file.write_bytes(b"from elsewhere")
+    assert fetch("convnextv2_atto_fcmae") == file
+    assert fetch(WEIGHTS["convnextv2_atto_fcmae"].files["official"].address) == file
+    assert file.read_bytes() == b"from elsewhere"
+
+
+def test_a_damaged_file_is_replaced(cache, server, local):
+    cache.mkdir(parents=True)
+    (cache / local.name).write_bytes(server.content[:-1])
+    assert fetch(NAME).read_bytes() == server.content
+
+
+def test_a_damaged_file_stays_until_there_is_a_better_one(cache, server, local):
+    cache.mkdir(parents=True)
+    (cache / local.name).write_bytes(b"half of it")
+    server.statuses = [404]
+    with pytest.raises(ConnectionError, match="404"):
+        fetch(NAME)
+    assert (cache / local.name).read_bytes() == b"half of it"
+
+
+def test_another_folder(cache, server, local, tmp_path):
+    assert fetch(NAME, tmp_path / "mine").parent == tmp_path / "mine"
+    assert not cache.exists()
+
+
+def test_an_address(cache, server):
+    path = fetch(server.address("epoch_100.pth"))
+    assert path.parent == cache
+    assert path.read_bytes() == server.content
+
+
+def test_the_licence_is_said_before_a_weight_comes(cache, server, local, monkeypatch):
+    messages = []
+    monkeypatch.setattr(store, "print_log", lambda message, **_: messages.append(message))
+    fetch(NAME)
+    assert "CC-BY-NC 4.0, no commercial use" in messages[0]

@@ -1,0 +1,114 @@
+"""The published ConvNeXt V2 weights: list them, download one. They are CC-BY-NC 4.0: no commercial use.
+
+python tools/zoo.py list --size tiny --training fcmae
+python tools/zoo.py download convnextv2_tiny_fcmae --to checkpoints
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cnxv2_mm import zoo
+from cnxv2_mm.zoo.index import index_files
+
+ROOT = Path(__file__).parents[1]
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=f"The published ConvNeXt V2 weights ({zoo.LICENCE}).")
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", help="what there is, where, and how accurate the paper reports it to be")
+    weights = zoo.WEIGHTS.values()
+    listing.add_argument("--size", choices=list(dict.fromkeys(weight.size for weight in weights)))
+    listing.add_argument(
+        "--training", choices=list(zoo.TRAININGS), help="; ".join(f"{k}: {v}" for k, v in zoo.TRAININGS.items())
+    )
+    listing.add_argument("--resolution", type=int, choices=sorted({weight.resolution for weight in weights}))
+    listing.add_argument("--source", choices=zoo.SOURCES, help="only weights that are there, and where (%(choices)s)")
+    listing.add_argument("--json", action="store_true", help="everything that is known, for programs")
+    fetching = commands.add_parser("download", help="one weight, unless it is there already")
+    fetching.add_argument(
+        "name", help="convnextv2_tiny_fcmae; timm:convnextv2_tiny_fcmae for another source; or an address"
+    )
+    fetching.add_argument("--to", type=Path, metavar="FOLDER", help="default: the folder where configs look for it")
+    indexing = commands.add_parser("index", help="for developers: write model-index.yml and its metafile anew")
+    indexing.add_argument("--to", type=Path, metavar="FOLDER", default=ROOT)
+    return parser.parse_args(argv)
+
+
+def choose(args: argparse.Namespace) -> list[zoo.Weight]:
+    return [
+        weight
+        for weight in zoo.WEIGHTS.values()
+        if args.size in (None, weight.size)
+        and args.training in (None, weight.training)
+        and args.resolution in (None, weight.resolution)
+        and (args.source is None or args.source in weight.files)
+    ]
+
+
+def as_json(weight: zoo.Weight) -> dict[str, Any]:
+    """All that the table knows; a hash of null is not published."""
+    properties = ("name", "parameters", "licence", "paper_table")
+    return {
+        **{name: getattr(weight, name) for name in properties},
+        **asdict(weight),
+        "files": {source: asdict(file) for source, file in weight.files.items()},
+    }
+
+
+def as_table(weights: Iterable[zoo.Weight], source: str) -> Table:
+    table = Table(caption=f"All weights are {zoo.LICENCE}: no commercial use. Accuracies: ImageNet-1k validation, %.")
+    table.add_column("name", no_wrap=True)
+    for heading in ("pixels", "million\nparameters", "top-1\n(paper)", "top-1 / top-5\n(mmpretrain)"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("SHA-256", no_wrap=True)
+    table.add_column(f"address ({source})", overflow="fold")
+    for weight in weights:
+        file = weight.files[source]
+        again = f"{weight.mmpretrain_top1} / {weight.mmpretrain_top5}" if weight.mmpretrain_top1 else "-"
+        table.add_row(
+            weight.name,
+            str(weight.resolution),
+            f"{weight.parameters / 1e6:.1f}",
+            str(weight.paper_top1 or "-"),
+            again,
+            f"{file.sha256}..." if file.sha256 else "unknown",
+            f"{file.hub_id}\n{file.address}" if file.hub_id else file.address,
+        )
+    return table
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    if args.command == "list":
+        weights = choose(args)
+        if args.json:
+            print(json.dumps([as_json(weight) for weight in weights], indent=2))
+        elif not weights:
+            sys.exit("no published weight is like that; leave out an option")
+        else:
+            # In a file or a pipe there is no window to fit into.
+            console = Console() if sys.stdout.isatty() else Console(width=250)
+            console.print(as_table(weights, args.source or "official"))
+    elif args.command == "download":
+        try:
+            print(zoo.fetch(args.name, args.to))
+        except (ValueError, OSError, RuntimeError) as error:
+            sys.exit(str(error))
+    else:
+        for path, text in index_files().items():
+            (args.to / path).parent.mkdir(parents=True, exist_ok=True)
+            (args.to / path).write_text(text)
+            print(args.to / path)
+
+
+if __name__ == "__main__":
+    main()

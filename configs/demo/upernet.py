@@ -25,6 +25,7 @@ model = dict(
         arch="atto",
         init_cfg=dict(type="Pretrained", checkpoint="work_dirs/demo/fcmae/weights.pth", prefix="backbone."),
     ),
+    data_preprocessor=dict(size=(160, 160)),
     decode_head=dict(in_channels=[40, 80, 160, 320], channels=width, num_classes=11, norm_cfg=norm_cfg),
     auxiliary_head=dict(in_channels=160, channels=width, num_classes=11, norm_cfg=norm_cfg),
 )

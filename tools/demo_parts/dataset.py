@@ -144,7 +144,7 @@ def _write_pictures(
         for copy in range(spec.pictures(split)):
             rng = np.random.default_rng([spec.seed, SPLITS.index(split), 1, scan, copy])
             background = random_background(photographs, spec.picture_size, rng)
-            scene = compose(background, scans, np.array([position]), (0.75, 0.95), rng)
+            scene = compose(background, scans, np.array([position]), (0.8, 0.95), rng)
             (folders[digit] / f"scan{scan:04d}_{copy}.jpg").write_bytes(_jpeg(scene.image))
             step()
 

@@ -1,0 +1,85 @@
+"""UperNet on the demo's labelled scenes; step 5 of `make demo`.
+
+    python tools/train.py configs/demo/upernet.py     (after configs/demo/fcmae.py)
+
+Differences from mmseg's UperNet with ConvNeXt, all our choice for minutes on two cores.
+"""
+
+_base_ = ["mmseg::_base_/models/upernet_convnext.py", "../_base_/demo.py"]
+custom_imports = dict(imports=["cnxv2_mm"], allow_failed_imports=False)
+default_scope = "mmseg"
+work_dir = "work_dirs/demo/upernet"
+
+max_iters = 300  # 6 times each of the 400 scenes
+width = 64  # channels of the heads, 512 and 256 in mmseg
+norm_cfg = dict(type="BN", requires_grad=True)  # SyncBN needs several GPUs
+metainfo = dict(
+    classes=("photograph", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
+    palette=[[25 * label, 255 - 25 * label, 128] for label in range(11)],
+)
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type="cnxv2_mm.ConvNeXtV2",
+        arch="atto",
+        init_cfg=dict(type="Pretrained", checkpoint="work_dirs/demo/fcmae/weights.pth", prefix="backbone."),
+    ),
+    data_preprocessor=dict(size=(160, 160)),
+    decode_head=dict(in_channels=[40, 80, 160, 320], channels=width, num_classes=11, norm_cfg=norm_cfg),
+    auxiliary_head=dict(in_channels=160, channels=width, num_classes=11, norm_cfg=norm_cfg),
+)
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    sampler=dict(type="InfiniteSampler", shuffle=True),
+    dataset=dict(
+        type="BaseSegDataset",
+        metainfo=metainfo,
+        reduce_zero_label=True,  # as ADE20K: 0 in the files means "other"
+        img_suffix=".jpg",
+        seg_map_suffix=".png",
+        data_prefix=dict(img_path="data/demo/ade/images/training", seg_map_path="data/demo/ade/annotations/training"),
+        pipeline=[
+            dict(type="LoadImageFromFile"),
+            dict(type="LoadAnnotations", reduce_zero_label=True),
+            dict(type="RandomResize", scale=(160, 160), ratio_range=(1.0, 1.3), keep_ratio=True),
+            dict(type="RandomCrop", crop_size=(160, 160)),  # and no flips: digits have none
+            dict(type="PackSegInputs"),
+        ],
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type="BaseSegDataset",
+        metainfo=metainfo,
+        reduce_zero_label=True,
+        img_suffix=".jpg",
+        seg_map_suffix=".png",
+        data_prefix=dict(
+            img_path="data/demo/ade/images/validation", seg_map_path="data/demo/ade/annotations/validation"
+        ),
+        pipeline=[
+            dict(type="LoadImageFromFile"),
+            dict(type="LoadAnnotations", reduce_zero_label=True),
+            dict(type="PackSegInputs"),
+        ],
+    ),
+)
+val_evaluator = dict(type="IoUMetric", iou_metrics=["mIoU"])
+
+optim_wrapper = dict(
+    optimizer=dict(type="AdamW", lr=1e-3, betas=(0.9, 0.99), weight_decay=0.05),
+    clip_grad=dict(max_norm=10.0),
+    constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
+    paramwise_cfg=dict(layer_decay_rate=0.95),
+)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.01, by_epoch=False, end=20),
+    dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False, begin=20, end=max_iters),
+]
+train_cfg = dict(by_epoch=False, max_iters=max_iters, val_interval=max_iters)

@@ -1,0 +1,170 @@
+"""The demo's data set: real, split by scan, the same in its three formats, and made only when it has to be."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+
+from demo_parts import scenes
+from demo_parts.dataset import DatasetSpec, count_steps, is_complete, write_dataset
+from demo_parts.digits import CLASSES, draw_digit, load_scans
+from demo_parts.photographs import load_photographs, random_background
+
+SPEC = DatasetSpec(train_scenes=12, val_scenes=6, train_pictures=1)
+ADE_FOLDERS = {"train": "training", "val": "validation"}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("demo")
+    steps = []
+    write_dataset(root, SPEC, step=lambda: steps.append(1))
+    assert len(steps) == count_steps(SPEC)
+    return root
+
+
+@pytest.fixture(params=["train", "val"])
+def split(request):
+    return request.param
+
+
+def scans_in(root: Path, split: str) -> set[int]:
+    annotations = json.loads((root / f"coco/annotations/instances_{split}.json").read_text())["annotations"]
+    pictures = (root / "imagenet" / split).glob("*/scan*.jpg")
+    return {one["scan"] for one in annotations} | {int(path.stem[4:8]) for path in pictures}
+
+
+def test_no_scan_and_no_photograph_of_training_is_in_validation(root):
+    train, val = scans_in(root, "train"), scans_in(root, "val")
+    assert not train & val
+    assert train | val == set(range(1797))  # every scan of the digits set has a picture
+    for photograph in load_photographs("train"):
+        assert not any(np.array_equal(photograph, other) for other in load_photographs("val"))
+
+
+def test_the_split_holds_a_fifth_of_every_digit_for_validation():
+    train, val = (np.bincount(load_scans(split, seed=3).digit) for split in ("train", "val"))
+    np.testing.assert_allclose(val / (train + val), 0.2, atol=0.003)  # rounded to a whole scan of about 180
+    assert set(load_scans("val", seed=3).index) != set(load_scans("val", seed=4).index)
+
+
+def test_coco_masks_agree_with_boxes_areas_and_labels(root, split):
+    coco = COCO(root / f"coco/annotations/instances_{split}.json")
+    assert [category["name"] for category in coco.loadCats(coco.getCatIds())] == list(CLASSES)
+    assert len(coco.imgs) == SPEC.scenes(split)
+    for image in coco.imgs.values():
+        assert cv2.imread(str(root / "coco" / split / image["file_name"])).shape == (160, 160, 3)
+        labels = np.ones((160, 160), np.uint8)  # 1: the photograph
+        annotations = coco.imgToAnns[image["id"]]
+        assert 1 <= len(annotations) <= SPEC.max_digits
+        for annotation in annotations:
+            visible = coco.annToMask(annotation).astype(bool)
+            rows, columns = np.nonzero(visible)
+            left, top, width, height = annotation["bbox"]
+            assert (left, top) == (columns.min(), rows.min())
+            assert (left + width, top + height) == (columns.max() + 1, rows.max() + 1)
+            assert annotation["area"] == visible.sum() > 0
+            assert (labels[visible] == 1).all()  # the visible parts of two digits never share a pixel
+            labels[visible] = 1 + annotation["category_id"]  # 2: the digit 0, of category 1
+        stem = Path(image["file_name"]).stem
+        ade = cv2.imread(str(root / f"ade/annotations/{ADE_FOLDERS[split]}/{stem}.png"), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(ade, labels)
+
+
+def test_scenes_are_the_same_pictures_in_both_formats(root, split):
+    coco = sorted((root / "coco" / split).iterdir())
+    ade = sorted((root / "ade/images" / ADE_FOLDERS[split]).iterdir())
+    assert [path.name for path in coco] == [path.name for path in ade]
+    assert [path.read_bytes() for path in coco] == [path.read_bytes() for path in ade]
+
+
+def test_class_folders_hold_their_digit(root, split):
+    target = dict(zip(*(lambda scans: (scans.index, scans.digit))(load_scans(split, SPEC.seed)), strict=True))
+    assert sorted(path.name for path in (root / "imagenet" / split).iterdir()) == list(CLASSES)
+    for folder in (root / "imagenet" / split).iterdir():
+        pictures = list(folder.iterdir())
+        assert {target[int(path.stem[4:8])] for path in pictures} == {int(folder.name)}
+        assert cv2.imread(str(pictures[0])).shape == (64, 64, 3)
+
+
+def test_backgrounds_are_photographs(split):
+    rng = np.random.default_rng(0)
+    photographs = load_photographs(split)
+    crops = [random_background(photographs, 160, rng) for _ in range(20)]
+    for crop in crops:
+        assert crop.shape == (160, 160, 3)
+        assert crop.std() > 4
+        assert len(np.unique(crop)) > 40  # neither flat nor a drawing of a few colours
+    assert len({crop.tobytes() for crop in crops}) == 20
+
+
+def test_a_digit_keeps_its_shape_at_any_size():
+    scans = load_scans("train", seed=0)
+    for ink in scans.ink[:20]:
+        small, large = draw_digit(ink, 40), draw_digit(ink, 80)
+        assert max(small.shape) == 40
+        assert max(large.shape) == 80
+        assert small.min() >= 0
+        assert small.max() <= 1
+        shrunk = cv2.resize(large, small.shape[::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(shrunk - small).mean() < 0.03
+
+
+def test_a_later_digit_hides_little_of_an_earlier_one():
+    scans = load_scans("train", seed=0)
+    background = np.full((160, 160, 3), 128, np.uint8)
+    crowded = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        chosen = rng.choice(len(scans.index), size=8, replace=False)
+        alone = [scenes.compose(background, scans, chosen[:1], (0.5, 0.5), np.random.default_rng(seed))]
+        scene = scenes.compose(background, scans, chosen, (0.5, 0.5), np.random.default_rng(seed))
+        crowded += len(scene.instances) < 8  # half the picture each: they cannot all find a place
+        first = alone[0].instances[0].visible
+        # Each of the seven later ones may take its share of what is left.
+        assert scene.instances[0].visible.sum() >= (1 - scenes.MAX_COVERED) ** 7 * first.sum()
+        assert not (scene.instances[0].visible & ~first).any()
+    assert crowded
+
+
+def test_the_same_seed_writes_the_same_bytes(root, tmp_path):
+    write_dataset(tmp_path, SPEC)
+    files = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+    assert all((root / name).read_bytes() == (tmp_path / name).read_bytes() for name in files)
+
+
+def test_more_scenes_leave_the_first_ones_as_they_are(root, tmp_path):
+    write_dataset(tmp_path, DatasetSpec(train_scenes=14, val_scenes=6, train_pictures=0, val_pictures=0))
+    name = "coco/train/000011.jpg"
+    assert (root / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_only_a_finished_data_set_of_the_same_spec_counts_as_complete(tmp_path):
+    small = DatasetSpec(train_scenes=1, val_scenes=1, train_pictures=0, val_pictures=0)
+    assert not is_complete(tmp_path / "new", small)
+    write_dataset(tmp_path / "new", small)
+    assert is_complete(tmp_path / "new", small)
+    assert not is_complete(tmp_path / "new", DatasetSpec(train_scenes=2, val_scenes=1))
+
+    class Interrupted(Exception):
+        pass
+
+    def stop() -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        write_dataset(tmp_path / "new", small, step=stop)
+    assert not is_complete(tmp_path / "new", small)
+    write_dataset(tmp_path / "new", small)
+    assert is_complete(tmp_path / "new", small)
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(ValueError, match=r"holds \['thesis.tex'\], which the demo did not write"):
+        write_dataset(tmp_path, SPEC)
+    assert (tmp_path / "thesis.tex").read_text() == "mine"

@@ -1,0 +1,186 @@
+"""The demo's data set on disk, in the three formats that OpenMMLab's libraries read.
+
+    coco/annotations/instances_{train,val}.json   boxes and masks of the scenes in coco/{train,val}/*.jpg
+    ade/annotations/{training,validation}/*.png   labels of the same scenes in ade/images/{training,validation}/*.jpg
+    imagenet/{train,val}/<digit>/*.jpg            one digit on a photograph
+    manifest.json                                 how all this was made; written last
+
+Labels follow ADE20K: 0 means "other" and is ignored (``reduce_zero_label=True``; none occurs here), 1 is the
+photograph and 2..11 are the digits 0..9. Every scan and every photograph belongs to one split only.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pycocotools import mask as rle
+
+from demo_parts.digits import CLASSES, Scans, load_scans
+from demo_parts.photographs import Split, load_photographs, random_background
+from demo_parts.scenes import Scene, compose
+
+# Raise it when the same parameters would give other files: existing data sets are then made again.
+VERSION = 1
+MANIFEST = "manifest.json"
+ADE_FOLDERS: dict[Split, str] = {"train": "training", "val": "validation"}
+SPLITS: tuple[Split, ...] = ("train", "val")
+# ADE20K label of the photograph; digit d has label DIGIT_LABEL + d.
+BACKGROUND_LABEL = 1
+DIGIT_LABEL = 2
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """What to write.
+
+    Scenes hold one to ``max_digits`` digits, their longer side three tenths to a half of the scene's; ``pictures``
+    are for classification and show every scan of their split that many times. Sizes are in pixels.
+    """
+
+    train_scenes: int = 400
+    val_scenes: int = 100
+    scene_size: int = 160
+    max_digits: int = 4
+    train_pictures: int = 2
+    val_pictures: int = 1
+    picture_size: int = 64
+    seed: int = 0
+
+    def scenes(self, split: Split) -> int:
+        """How many scenes ``split`` holds."""
+        return self.train_scenes if split == "train" else self.val_scenes
+
+    def pictures(self, split: Split) -> int:
+        """How many pictures ``split`` holds of each of its scans."""
+        return self.train_pictures if split == "train" else self.val_pictures
+
+
+def is_complete(root: Path, spec: DatasetSpec) -> bool:
+    """Whether ``root`` holds the whole data set that this version of the demo writes for ``spec``."""
+    manifest = root / MANIFEST
+    return manifest.is_file() and json.loads(manifest.read_text()) == _manifest(spec)
+
+
+def count_steps(spec: DatasetSpec) -> int:
+    """How many times ``write_dataset`` calls ``step``: once for each scene and each picture."""
+    return sum(spec.scenes(split) + spec.pictures(split) * len(load_scans(split, spec.seed).index) for split in SPLITS)
+
+
+def write_dataset(root: Path, spec: DatasetSpec, step: Callable[[], None] = lambda: None) -> None:
+    """Write the data set into ``root``, replacing what an earlier or interrupted run left there.
+
+    The same ``spec`` gives the same bytes. ``step`` is called after each scene and picture. Raises ValueError
+    when ``root`` holds something other than a demo data set.
+    """
+    _clear(root)
+    for split in SPLITS:
+        photographs, scans = load_photographs(split), load_scans(split, spec.seed)
+        _write_scenes(root, split, spec, photographs, scans, step)
+        _write_pictures(root, split, spec, photographs, scans, step)
+    (root / MANIFEST).write_text(json.dumps(_manifest(spec), indent=2) + "\n")
+
+
+def _manifest(spec: DatasetSpec) -> dict[str, object]:
+    return {"made_by": "tools/demo.py", "version": VERSION, "spec": asdict(spec)}
+
+
+def _clear(root: Path) -> None:
+    ours = {"coco", "ade", "imagenet", MANIFEST}
+    strangers = sorted(entry.name for entry in root.iterdir() if entry.name not in ours) if root.exists() else []
+    if strangers:
+        raise ValueError(f"{root} holds {strangers}, which the demo did not write: give an empty or a new folder")
+    # The manifest goes first: what remains after an interruption must not count as complete.
+    (root / MANIFEST).unlink(missing_ok=True)
+    for name in ours - {MANIFEST}:
+        shutil.rmtree(root / name, ignore_errors=True)
+    root.mkdir(parents=True, exist_ok=True)
+
+
+def _write_scenes(
+    root: Path,
+    split: Split,
+    spec: DatasetSpec,
+    photographs: list[np.ndarray],
+    scans: Scans,
+    step: Callable[[], None],
+) -> None:
+    coco_images = _folder(root / "coco" / split)
+    ade_images = _folder(root / "ade" / "images" / ADE_FOLDERS[split])
+    ade_labels = _folder(root / "ade" / "annotations" / ADE_FOLDERS[split])
+    images, annotations = [], []
+    for number in range(spec.scenes(split)):
+        # A generator of its own for each scene: their content does not depend on how many there are.
+        rng = np.random.default_rng([spec.seed, SPLITS.index(split), 0, number])
+        background = random_background(photographs, spec.scene_size, rng)
+        chosen = rng.choice(len(scans.index), size=rng.integers(1, spec.max_digits + 1), replace=False)
+        scene = compose(background, scans, chosen, (0.3, 0.5), rng)
+        name = f"{number:06d}"
+        jpeg = _jpeg(scene.image)
+        (coco_images / f"{name}.jpg").write_bytes(jpeg)
+        (ade_images / f"{name}.jpg").write_bytes(jpeg)
+        cv2.imwrite(str(ade_labels / f"{name}.png"), label_map(scene))
+        images.append({"id": number, "file_name": f"{name}.jpg", "height": spec.scene_size, "width": spec.scene_size})
+        annotations += coco_annotations(scene, number, first_id=len(annotations) + 1)
+        step()
+    categories = [{"id": digit + 1, "name": name} for digit, name in enumerate(CLASSES)]
+    coco = {"images": images, "annotations": annotations, "categories": categories}
+    (_folder(root / "coco" / "annotations") / f"instances_{split}.json").write_text(json.dumps(coco))
+
+
+def _write_pictures(
+    root: Path,
+    split: Split,
+    spec: DatasetSpec,
+    photographs: list[np.ndarray],
+    scans: Scans,
+    step: Callable[[], None],
+) -> None:
+    folders = [_folder(root / "imagenet" / split / name) for name in CLASSES]
+    for position, (scan, digit) in enumerate(zip(scans.index, scans.digit, strict=True)):
+        for copy in range(spec.pictures(split)):
+            rng = np.random.default_rng([spec.seed, SPLITS.index(split), 1, scan, copy])
+            background = random_background(photographs, spec.picture_size, rng)
+            scene = compose(background, scans, np.array([position]), (0.8, 0.95), rng)
+            (folders[digit] / f"scan{scan:04d}_{copy}.jpg").write_bytes(_jpeg(scene.image))
+            step()
+
+
+def coco_annotations(scene: Scene, image_id: int, first_id: int) -> list[dict[str, object]]:
+    """The scene's digits as COCO annotations; ``scan`` is ours, the index of the scan in the digits set."""
+    annotations = []
+    for offset, instance in enumerate(scene.instances):
+        segmentation = rle.encode(np.asfortranarray(instance.visible.astype(np.uint8)))
+        annotations.append(
+            {
+                "id": first_id + offset,
+                "image_id": image_id,
+                "category_id": instance.digit + 1,
+                "bbox": rle.toBbox(segmentation).tolist(),
+                "area": int(rle.area(segmentation)),
+                "iscrowd": 0,
+                "segmentation": {"size": segmentation["size"], "counts": segmentation["counts"].decode()},
+                "scan": instance.scan,
+            }
+        )
+    return annotations
+
+
+def label_map(scene: Scene) -> np.ndarray:
+    """The scene's ADE20K-style labels (H, W) in bytes."""
+    labels = np.full(scene.image.shape[:2], BACKGROUND_LABEL, np.uint8)
+    for instance in scene.instances:
+        labels[instance.visible] = DIGIT_LABEL + instance.digit
+    return labels
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _jpeg(image: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()

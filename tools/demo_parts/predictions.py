@@ -1,0 +1,127 @@
+"""What the trained models say about a few validation images: the content of the contact sheet, without its layout."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, MODELS, DefaultScope
+from mmengine.runner import load_checkpoint
+from mmengine.structures import BaseDataElement, InstanceData
+
+from demo_parts.tasks import WEIGHTS
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Digits in one image: ``boxes`` (K, 4) as left, top, right, bottom in pixels, ``masks`` (K, H, W) booleans,
+    ``classes`` (K,) 0..9 and ``scores`` (K,) 0..1, all 1 for the truth.
+    """
+
+    boxes: np.ndarray
+    masks: np.ndarray
+    classes: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class SceneExample:
+    """One validation scene and all that was predicted for it.
+
+    ``image`` and ``reconstruction`` are (H, W, 3) RGB bytes, ``visible`` is (h, w), True for the patches that FCMAE
+    saw. ``true_labels`` and ``labels`` are (H, W), 0 for the photograph and 1 + d for the digit d.
+    """
+
+    image: np.ndarray
+    visible: np.ndarray
+    reconstruction: np.ndarray
+    true_objects: Objects
+    objects: Objects
+    true_labels: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class PictureExample:
+    """One classified validation picture: (H, W, 3) RGB bytes, its digit, the predicted one and its probability."""
+
+    image: np.ndarray
+    true_class: int
+    predicted_class: int
+    probability: float
+
+
+def predict_scenes(work_dir: Path, indices: Sequence[int]) -> list[SceneExample]:
+    """The scenes at ``indices`` of validation through the pre-trained, the detecting and the segmenting model."""
+    painted, preprocessor = _predict(work_dir / "fcmae", indices)
+    detected, _ = _predict(work_dir / "mask_rcnn", indices)
+    segmented, _ = _predict(work_dir / "upernet", indices)
+    return [
+        SceneExample(
+            image=_read_rgb(paint.img_path),
+            visible=paint.visible.numpy(),
+            reconstruction=_to_bytes(paint.reconstruction, preprocessor),
+            true_objects=_objects(detect.gt_instances),
+            objects=_objects(detect.pred_instances),
+            true_labels=segment.gt_sem_seg.data[0].numpy(),
+            labels=segment.pred_sem_seg.data[0].numpy(),
+        )
+        for paint, detect, segment in zip(painted, detected, segmented, strict=True)
+    ]
+
+
+def predict_pictures(work_dir: Path, indices: Sequence[int]) -> list[PictureExample]:
+    """The pictures at ``indices`` of validation through the classifier."""
+    samples, _ = _predict(work_dir / "classification", indices)
+    return [
+        PictureExample(
+            image=_read_rgb(sample.img_path),
+            true_class=int(sample.gt_label),
+            predicted_class=int(sample.pred_label),
+            probability=float(sample.pred_score.max()),
+        )
+        for sample in samples
+    ]
+
+
+@torch.no_grad()
+def _predict(folder: Path, indices: Sequence[int]) -> tuple[list[BaseDataElement], torch.nn.Module]:
+    """Validation samples with the predictions of the model trained in ``folder``, and its data preprocessor."""
+    (path,) = folder.glob("*.py")  # the whole config, which mmengine leaves beside the weights
+    config = Config.fromfile(path)
+    with DefaultScope.overwrite_default_scope(config.default_scope):
+        dataset_config = config.val_dataloader.dataset
+        dataset_config.pop("indices", None)  # the sheet shows the same images whatever was validated
+        dataset = DATASETS.build(dataset_config)
+        model = MODELS.build(config.model)
+        load_checkpoint(model, str(folder / WEIGHTS), map_location="cpu", strict=True)
+        model.eval()
+        samples = model.val_step(pseudo_collate([dataset[index] for index in indices]))
+    return samples, model.data_preprocessor
+
+
+def _objects(instances: InstanceData) -> Objects:
+    masks = instances.masks
+    masks = masks.numpy() if isinstance(masks, torch.Tensor) else masks.masks
+    boxes = instances.bboxes
+    boxes = (boxes if isinstance(boxes, torch.Tensor) else boxes.tensor).numpy()
+    return Objects(
+        boxes=boxes,
+        masks=masks.astype(bool),
+        classes=instances.labels.numpy(),
+        scores=instances.scores.numpy() if "scores" in instances else np.ones(len(boxes), np.float32),
+    )
+
+
+def _to_bytes(image: torch.Tensor, preprocessor: torch.nn.Module) -> np.ndarray:
+    """A normalised (3, H, W) image back to (H, W, 3) RGB bytes."""
+    image = image.cpu() * preprocessor.std.cpu() + preprocessor.mean.cpu()
+    return image.clamp(0, 255).round().byte().permute(1, 2, 0).numpy()
+
+
+def _read_rgb(path: str) -> np.ndarray:
+    return cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)

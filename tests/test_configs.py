@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 
 import cnxv2_mm  # noqa: F401  (registers, and stands in for mmcv's operators)
+from cnxv2_mm.runner_config import load_config
 from tests.test_structure import ROOT
 
 CONFIGS = [p for p in sorted((ROOT / "configs").rglob("*.py")) if "_base_" not in p.parts]
@@ -15,7 +15,7 @@ CONFIGS = [p for p in sorted((ROOT / "configs").rglob("*.py")) if "_base_" not i
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_it_builds_and_decays_no_vector(path: Path):
-    cfg = Config.fromfile(str(path))
+    cfg = load_config(str(path))
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)

@@ -96,8 +96,9 @@ def test_backgrounds_are_photographs(split):
     crops = [random_background(photographs, 160, rng) for _ in range(20)]
     for crop in crops:
         assert crop.shape == (160, 160, 3)
-        assert crop.std() > 4
+        assert crop.std() > 2  # not even a patch of sky is flat
         assert len(np.unique(crop)) > 40  # neither flat nor a drawing of a few colours
+    assert np.median([crop.std() for crop in crops]) > 20
     assert len({crop.tobytes() for crop in crops}) == 20
 
 

@@ -11,6 +11,7 @@ from cnxv2_mm.checkpoints import Pretrained
 from cnxv2_mm.cpu_amp import CpuAmpOptimWrapper
 from cnxv2_mm.decoder import FCMAEDecoder
 from cnxv2_mm.fcmae import FCMAE
+from cnxv2_mm.fsdp import FSDPStrategy, convnext_blocks
 from cnxv2_mm.layer_decay import LayerDecayOptimWrapperConstructor
 from cnxv2_mm.version import __version__
 
@@ -19,10 +20,12 @@ __all__ = [
     "ConvNeXtV2",
     "CpuAmpOptimWrapper",
     "FCMAEDecoder",
+    "FSDPStrategy",
     "LayerDecayOptimWrapperConstructor",
     "Pretrained",
     "ReconstructionLoss",
     "__version__",
+    "convnext_blocks",
 ]
 
 mmcv_ops.install()

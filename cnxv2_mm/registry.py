@@ -24,3 +24,7 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
 OPTIM_WRAPPERS = Registry("optimizer wrapper", parent=root.OPTIM_WRAPPERS, scope=SCOPE, locations=["cnxv2_mm"])
 # Metrics that a validation loop can report.
 METRICS = Registry("metric", parent=root.METRICS, scope=SCOPE, locations=["cnxv2_mm"])
+# Functions that configs name, such as FSDP's wrapping policies.
+FUNCTIONS = Registry("function", parent=root.FUNCTIONS, scope=SCOPE, locations=["cnxv2_mm"])
+# How a model is spread over processes.
+STRATEGIES = Registry("strategy", parent=root.STRATEGIES, scope=SCOPE, locations=["cnxv2_mm"])

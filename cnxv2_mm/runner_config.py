@@ -21,6 +21,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from cnxv2_mm.checkpoints import allow_checkpoint_types
+from cnxv2_mm.cpu_processes import prepare_cpu_processes
 
 _LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -100,6 +101,7 @@ def set_run(config: Config, args: argparse.Namespace) -> None:
     elif config.get("work_dir") is None:
         config.work_dir = str(Path("work_dirs") / Path(args.config.rpartition("::")[2]).stem)
     set_loaders(config, pin_memory=not args.no_pin_memory, persistent_workers=not args.no_persistent_workers)
+    prepare_cpu_processes(config)
 
 
 def set_loaders(config: Config, *, pin_memory: bool, persistent_workers: bool) -> None:
@@ -170,7 +172,10 @@ def _type_name(wrapper: ConfigDict) -> str:
 
 
 def scale_learning_rate(config: Config) -> None:
-    """Scale learning rates by (batch size x processes) / ``auto_scale_lr.base_batch_size``.
+    """Scale learning rates by (images per optimiser step) / ``auto_scale_lr.base_batch_size``.
+
+    A step sees batch size x processes x ``optim_wrapper.accumulative_counts`` images. mmengine leaves the last factor
+    out, so that the number it is given is divided by it; ``images_per_step`` keeps the config's own.
 
     Raises:
         ValueError: the config does not say for which batch size its rates are meant.
@@ -181,7 +186,9 @@ def scale_learning_rate(config: Config) -> None:
             "--auto-scale-lr: the config does not say for which total batch size its learning rate is meant. "
             "Add auto_scale_lr=dict(base_batch_size=...), e.g. --cfg-options auto_scale_lr.base_batch_size=32"
         )
-    config.auto_scale_lr.enable = True
+    settings.enable = True
+    settings.setdefault("images_per_step", settings.base_batch_size)
+    settings.base_batch_size = settings.images_per_step / config.optim_wrapper.get("accumulative_counts", 1)
 
 
 def resume(config: Config, checkpoint: str) -> None:
@@ -316,4 +323,7 @@ class RequireWeights(Hook):
 
 def build_runner(config: Config) -> Runner:
     """The config's runner: mmengine's, or the registered one that ``runner_type`` names."""
-    return RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)
+    if "runner_type" not in config:
+        return Runner.from_cfg(config)
+    config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly
+    return RUNNERS.build(config)

@@ -119,3 +119,16 @@ def test_augmentation_comes_from_the_config_or_mirrors():
 
     with pytest.raises(ValueError, match="no tta_model and no tta_pipeline"):
         runner_config.use_tta(Config({"default_scope": "mmengine", "test_dataloader": {"dataset": {}}}))
+
+
+def test_accumulated_images_count_when_the_learning_rate_is_scaled():
+    """mmengine's factor is batch x processes / base: with 8 x 64 images, accumulated 8 times, it must come out as 1."""
+    wrapper = {"type": "OptimWrapper", "accumulative_counts": 8}
+    config = Config({"auto_scale_lr": {"base_batch_size": 4096}, "optim_wrapper": wrapper})
+    for _ in range(2):  # the second time, on the config that the first run wrote into its folder
+        runner_config.scale_learning_rate(config)
+        assert config.auto_scale_lr.enable
+        assert 8 * 64 / config.auto_scale_lr.base_batch_size == 1
+    plain = Config({"auto_scale_lr": {"base_batch_size": 512}, "optim_wrapper": {"type": "OptimWrapper"}})
+    runner_config.scale_learning_rate(plain)
+    assert plain.auto_scale_lr.base_batch_size == 512

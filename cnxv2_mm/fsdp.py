@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from mmengine._strategy import FSDPStrategy as MMEngineFSDPStrategy
+from mmengine.config import Config
 from mmengine.device import get_device
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
@@ -108,6 +109,24 @@ class FSDPStrategy(MMEngineFSDPStrategy):
         if get_device() == "cpu":
             self.model_wrapper = {**(self.model_wrapper or {}), "device_id": torch.device("cpu")}
         return super()._wrap_model(model)
+
+
+def check_hooks(config: Config) -> None:
+    """Refuses hooks that copy a model which FSDP has spread over processes.
+
+    Args:
+        config: A whole config.
+
+    Raises:
+        ValueError: ``custom_hooks`` has an ``EMAHook``, and ``strategy`` is an ``FSDPStrategy``.
+    """
+    strategy = config.get("strategy") or {}
+    hooks = [hook.get("type") for hook in config.get("custom_hooks") or [] if isinstance(hook, dict)]
+    if str(strategy.get("type")).endswith("FSDPStrategy") and any(str(hook).endswith("EMAHook") for hook in hooks):
+        raise ValueError(
+            "custom_hooks has an EMAHook, which copies the model; FSDP does not allow it: set custom_hooks=[], or "
+            "train without FSDP"
+        )
 
 
 def _union_of_processes(kinds: list[str]) -> list[str]:

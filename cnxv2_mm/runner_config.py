@@ -22,6 +22,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from cnxv2_mm.checkpoints import allow_checkpoint_types
 from cnxv2_mm.cpu_processes import prepare_cpu_processes
+from cnxv2_mm.fsdp import check_hooks
 
 _LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -322,7 +323,12 @@ class RequireWeights(Hook):
 
 
 def build_runner(config: Config) -> Runner:
-    """The config's runner: mmengine's, or the registered one that ``runner_type`` names."""
+    """The config's runner: mmengine's, or the registered one that ``runner_type`` names.
+
+    Raises:
+        ValueError: the config averages weights under FSDP.
+    """
+    check_hooks(config)
     if "runner_type" not in config:
         return Runner.from_cfg(config)
     config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly

@@ -4,7 +4,7 @@ For models that one GPU cannot train (huge: 660 million parameters, 10.6 GB with
 before any activation). Write it as one more base of a config:
 
     _base_ = ["../fcmae/convnext-v2-huge_....py", "../_base_/fsdp.py"]
-    custom_hooks = []  # mmengine's EMAHook copies the model, which FSDP does not allow
+    custom_hooks = []  # where the recipe averages weights: EMAHook copies the model, which FSDP does not allow
 
 and start it by tools/dist_train.sh or tools/slurm_train.sh. Layer-wise learning rates work as they do without.
 

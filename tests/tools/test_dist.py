@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnxv2_mm.runner_config import allow_checkpoint_types
+from cnxv2_mm.checkpoints import allow_checkpoint_types
 from tests.conftest import relative_error
 from tests.test_structure import ROOT
 from tests.tools.conftest import CONFIG as DIGITS

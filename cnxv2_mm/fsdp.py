@@ -74,7 +74,7 @@ class FSDPStrategy(MMEngineFSDPStrategy):
                 self.model, wrapper.optimizer, optim_state_dict={**local, "state": only}
             )
             for name, values in whole.get("state", {}).items():
-                state.setdefault(name, {}).update({k: v.clone() for k, v in values.items()})
+                state.setdefault(name, {}).update(values)
         number = {name: i for i, name in enumerate(self._names())}
         extra = {k: v for k, v in wrapper.state_dict().items() if k not in local}  # what mmengine's wrapper adds
         return {

@@ -3,7 +3,8 @@
 For models that one GPU cannot train (huge: 660 million parameters, 10.6 GB with gradients and moments in float32,
 before any activation). Write it as one more base of a config:
 
-    _base_ = ["../fcmae/convnext-v2-huge_....py", "../_base_/fsdp.py"]
+    _base_ = ["./fcmae_convnextv2-huge_64xb64-1600e_in1k.py", "../_base_/fsdp.py"]
+    model = dict(backbone=dict(with_cp=False))  # activations are recomputed below
     custom_hooks = []  # where the recipe averages weights: EMAHook copies the model, which FSDP does not allow
 
 and start it by tools/dist_train.sh or tools/slurm_train.sh. Layer-wise learning rates work as they do without.

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import Compose
-from mmengine.registry import TRANSFORMS, init_default_scope
+from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
 from PIL import Image
 from skimage import data
+from torch.nn.modules.module import register_module_forward_pre_hook
 
+from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.checkpoints import convert
+from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.zoo import WEIGHTS
-from tests.configs.common import CONFIGS, load, size_of
+from tests.configs.common import CONFIGS, ROOT, load, size_of
 from tests.configs.test_values import FROM_22K, IN1K
 
 
@@ -94,3 +98,53 @@ def test_multi_scale_test_of_segmentation():
         assert [tuple(step["scale"]) for step in resizes] == [(long * ratio, short * ratio) for ratio in ratios]
         assert tuple(cfg.test_dataloader.dataset.pipeline[1]["scale"]) == (long, short)
         assert tuple(cfg.model.test_cfg.crop_size) == (short, short)
+
+
+LOCAL = ["test_dataloader.num_workers=0", "test_dataloader.persistent_workers=False"]
+
+
+def test_a_published_classifier_is_tested_with_its_config(run_test, class_folders, tmp_path):
+    """Weights in the official dialect, of random numbers, converted to ours, as configs/README.md says."""
+    path = IN1K["atto"]
+    cfg = load(path)
+    init_default_scope(cfg.default_scope)
+    torch.save({"state_dict": MODELS.build(cfg.model).state_dict()}, tmp_path / "random.pth")
+    convert(tmp_path / "random.pth", tmp_path / "official.pth", "official")
+    convert(tmp_path / "official.pth", tmp_path / "ours.pth", "ours")
+    options = [f"test_dataloader.dataset.data_root={class_folders}", "test_dataloader.batch_size=4"]
+    classes = "test_dataloader.dataset.metainfo.classes=[0,1,2,3,4,5,6,7,8,9]"
+    command = [str(ROOT / path), str(tmp_path / "ours.pth"), "--work-dir", str(tmp_path / "run")]
+    metrics = run_test([*command, "--cfg-options", *LOCAL, *options, classes])
+    assert metrics.keys() == {"accuracy/top1", "accuracy/top5"}
+
+
+def test_segmentation_is_tested_at_several_scales(run_test, ade, tmp_path):
+    """The command in the header of the config, on photographs of 64 pixels."""
+    (tmp_path / "small.py").write_text(
+        f"""
+_base_ = "{ROOT}/configs/ade20k/upernet_convnextv2-base_8xb2-160k_ade20k-512x512.py"
+model = dict(
+    backbone=dict(arch=dict(_delete_=True, depths=(1, 1, 1, 1), channels=(8, 16, 32, 64))),
+    decode_head=dict(in_channels=[8, 16, 32, 64], channels=16),
+    auxiliary_head=dict(in_channels=32, channels=16),
+)
+tta_pipeline = _base_.tta_pipeline
+for step in tta_pipeline[1].transforms[0]:
+    step.scale = tuple(side // 8 for side in step.scale)
+"""
+    )
+    cfg = load_config(str(tmp_path / "small.py"))
+    init_default_scope("mmseg")
+    torch.save({"state_dict": MODELS.build(cfg.model).state_dict()}, tmp_path / "random.pth")
+    seen = []
+    handle = register_module_forward_pre_hook(
+        lambda module, inputs: seen.append(tuple(inputs[0].shape[2:])) if isinstance(module, ConvNeXtV2) else None
+    )
+    options = [*LOCAL, f"test_dataloader.dataset.data_root={ade}", "model.test_cfg.mode=whole"]
+    command = [str(tmp_path / "small.py"), str(tmp_path / "random.pth"), "--work-dir", str(tmp_path / "run"), "--tta"]
+    metrics = run_test([*command, "--cfg-options", *options])
+    handle.remove()
+    assert "mIoU" in metrics
+    # Square photographs: the short sides 48 ... 80 of 0.75 ... 1.25 times 64, each twice, once mirrored.
+    assert seen[:10] == [(side, side) for side in (48, 56, 64, 72, 80) for _ in range(2)]
+    assert len(seen) == 6 * 10

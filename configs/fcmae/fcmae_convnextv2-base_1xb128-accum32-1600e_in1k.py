@@ -13,4 +13,3 @@ _base_ = "./fcmae_convnextv2-base_64xb64-1600e_in1k.py"
 
 train_dataloader = dict(batch_size=128)
 optim_wrapper = dict(accumulative_counts=32)
-auto_scale_lr = dict(base_batch_size=128)  # mmengine counts images an iteration, not an update

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from mmengine.registry import init_default_scope
 
+from cnxv2_mm.analysis.flops import analyse, build_on_meta
 from tests.configs.common import ROOT, build, load, optimizer_groups
 
 CONFIGS = [
@@ -54,3 +56,20 @@ def test_the_readme_gives_the_score_of_the_header(path):
         assert re.search(rf"\b{re.escape(number)}\b", header), f"{number} is not in the header"
     assert bool(re.search(r"\d", score)) == bool(re.search(r"\(paper, table|V1 has", header))
     assert ROWS[path].split("|")[3].strip() == "not run"
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("configs/fcmae/fcmae_convnextv2-huge_64xb64-800e_in1k.py", (3, 224, 224)),
+        ("configs/imagenet/convnextv2-base_in22k-pre_16xb32-30e_in1k-384px.py", (3, 384, 384)),
+        ("configs/coco/mask-rcnn_convnextv2-base_fpn_lsj-3x_coco.py", (3, 800, 1280)),
+        ("configs/ade20k/upernet_convnextv2-huge-in22k_8xb2-160k_ade20k-640x640.py", (3, 640, 2560)),
+    ],
+)
+def test_the_readme_gives_the_operations_that_are_counted(path, shape):
+    model = load(path).model
+    init_default_scope(load(path).default_scope)
+    count = sum(cost.flops for cost in analyse(build_on_meta(model), shape).values()) / 1e9
+    said = float(re.search(r"/ ([\d.]+) G \|", ROWS[path])[1])
+    assert said == pytest.approx(count, rel=2e-3)  # three or four digits

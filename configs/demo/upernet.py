@@ -10,9 +10,11 @@ custom_imports = dict(imports=["cnxv2_mm"], allow_failed_imports=False)
 default_scope = "mmseg"
 work_dir = "work_dirs/demo/upernet"
 
-max_iters = 300  # 6 times each of the 400 scenes
-width = 64  # channels of the heads, 512 and 256 in mmseg
+max_iters = 400  # 8 times each of the 400 scenes
+width = 48  # channels of the heads, 512 and 256 in mmseg
 norm_cfg = dict(type="BN", requires_grad=True)  # SyncBN needs several GPUs
+# The photograph covers seven pixels of eight: unweighted, a short training labels everything so.
+class_weight = [0.15] + [1.0] * 10
 metainfo = dict(
     classes=("photograph", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
     palette=[[25 * label, 255 - 25 * label, 128] for label in range(11)],
@@ -26,8 +28,20 @@ model = dict(
         init_cfg=dict(type="Pretrained", checkpoint="work_dirs/demo/fcmae/weights.pth", prefix="backbone."),
     ),
     data_preprocessor=dict(size=(160, 160)),
-    decode_head=dict(in_channels=[40, 80, 160, 320], channels=width, num_classes=11, norm_cfg=norm_cfg),
-    auxiliary_head=dict(in_channels=160, channels=width, num_classes=11, norm_cfg=norm_cfg),
+    decode_head=dict(
+        in_channels=[40, 80, 160, 320],
+        channels=width,
+        num_classes=11,
+        norm_cfg=norm_cfg,
+        loss_decode=dict(class_weight=class_weight),
+    ),
+    auxiliary_head=dict(
+        in_channels=160,
+        channels=width,
+        num_classes=11,
+        norm_cfg=norm_cfg,
+        loss_decode=dict(class_weight=class_weight),
+    ),
 )
 
 train_dataloader = dict(
@@ -44,9 +58,7 @@ train_dataloader = dict(
         pipeline=[
             dict(type="LoadImageFromFile"),
             dict(type="LoadAnnotations", reduce_zero_label=True),
-            dict(type="RandomResize", scale=(160, 160), ratio_range=(1.0, 1.3), keep_ratio=True),
-            dict(type="RandomCrop", crop_size=(160, 160)),  # and no flips: digits have none
-            dict(type="PackSegInputs"),
+            dict(type="PackSegInputs"),  # no flips: the digit has to remain itself
         ],
     ),
 )
@@ -73,10 +85,10 @@ val_dataloader = dict(
 val_evaluator = dict(type="IoUMetric", iou_metrics=["mIoU"])
 
 optim_wrapper = dict(
-    optimizer=dict(type="AdamW", lr=1e-3, betas=(0.9, 0.99), weight_decay=0.05),
+    optimizer=dict(type="AdamW", lr=2e-3, betas=(0.9, 0.99), weight_decay=0.05),
     clip_grad=dict(max_norm=10.0),
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
-    paramwise_cfg=dict(layer_decay_rate=0.95),
+    paramwise_cfg=dict(layer_decay_rate=0.98),
 )
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, end=20),

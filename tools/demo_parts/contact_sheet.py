@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
+import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,10 +11,26 @@ from matplotlib.patches import Rectangle
 
 from demo_parts.predictions import Objects, PictureExample, SceneExample
 
-# Detections less certain than this are not drawn.
-MIN_SCORE = 0.5
+# Detections less certain than this are not drawn, as in mmdet's own demos.
+MIN_SCORE = 0.3
 # Colours of the digits 0..9 in detections and segmentations alike.
-COLOURS = (np.array(mpl.colormaps["tab10"].colors) * 255).astype(np.uint8)
+COLOURS = np.array(
+    [
+        (230, 25, 75),
+        (60, 180, 75),
+        (255, 225, 25),
+        (0, 100, 220),
+        (245, 130, 48),
+        (145, 30, 180),
+        (70, 220, 240),
+        (240, 50, 230),
+        (190, 240, 70),
+        (250, 170, 170),
+    ],
+    np.uint8,
+)
+# Share of the image that a region covers at least to be named.
+MIN_REGION = 0.004
 HIDDEN_GREY = 128
 COLUMNS = (
     "original",
@@ -37,8 +53,12 @@ def draw_sheet(scenes: Sequence[SceneExample], pictures: Sequence[PictureExample
     width = PANEL * len(COLUMNS)
     picture_height = width / PICTURES_PER_ROW + 0.2  # room for a line of text
     heights = [PANEL * len(scenes) + 0.3, picture_height * picture_rows + 0.3]
-    figure = Figure(figsize=(width, sum(heights) + 0.6), dpi=DPI, layout="constrained")
-    figure.suptitle("Validation: digit scans and photographs that no training has seen", fontsize=13)
+    figure = Figure(figsize=(width, sum(heights) + 0.8), dpi=DPI, layout="constrained")
+    figure.suptitle(
+        "Validation: digit scans and photographs that no training has seen\n"
+        "FCMAE predicts the pattern in each hidden patch; the patch's mean and contrast are taken from the original",
+        fontsize=12,
+    )
     upper, lower = figure.subfigures(2, 1, height_ratios=heights)
     for row, (axes, scene) in enumerate(
         zip(upper.subplots(len(scenes), len(COLUMNS), squeeze=False), scenes, strict=True)
@@ -63,10 +83,15 @@ def hide(image: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return np.where(seen[..., None], image, np.uint8(HIDDEN_GREY))
 
 
+def fade(image: np.ndarray) -> np.ndarray:
+    """The (H, W, 3) image in dark grey, so that nothing in it is mistaken for a colour laid over it."""
+    grey = image.mean(axis=2, keepdims=True) * 0.6
+    return grey.repeat(3, axis=2).astype(np.uint8)
+
+
 def tint(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The image darkened, with the pixels of a digit (labels 1..10) in its colour."""
-    digits = COLOURS[np.maximum(labels, 1) - 1]
-    return np.where(labels[..., None] > 0, digits // 4 * 3 + image // 4, image // 2)
+    """The faded image with the pixels of a digit (labels 1..10) in its colour."""
+    return np.where(labels[..., None] > 0, COLOURS[np.maximum(labels, 1) - 1], fade(image))
 
 
 def _draw_scene(axes: Sequence[Axes], scene: SceneExample) -> None:
@@ -76,8 +101,8 @@ def _draw_scene(axes: Sequence[Axes], scene: SceneExample) -> None:
             scene.image,
             hide(scene.image, scene.visible),
             scene.reconstruction,
-            scene.image,
-            scene.image,
+            fade(scene.image),
+            fade(scene.image),
             tint(scene.image, scene.true_labels),
             tint(scene.image, scene.labels),
         ),
@@ -97,7 +122,7 @@ def _draw_objects(ax: Axes, objects: Objects, with_scores: bool) -> None:
             continue
         colour = COLOURS[digit] / 255
         overlay = np.zeros((*mask.shape, 4))
-        overlay[mask] = (*colour, 0.6)
+        overlay[mask] = (*colour, 0.75)
         ax.imshow(overlay, interpolation="nearest")
         left, top, right, bottom = box
         ax.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.5))
@@ -106,11 +131,12 @@ def _draw_objects(ax: Axes, objects: Objects, with_scores: bool) -> None:
 
 
 def _label_regions(ax: Axes, labels: np.ndarray) -> None:
-    # One name at the middle of all pixels of a digit; a few stray pixels get none.
+    # Every connected region is named at its middle; a few stray pixels are not.
     for label in np.unique(labels[labels > 0]):
-        rows, columns = np.nonzero(labels == label)
-        if len(rows) >= 0.002 * labels.size:
-            _write(ax, columns.mean(), rows.mean(), f"{label - 1}", COLOURS[label - 1] / 255, "center", "center")
+        _, _, statistics, centres = cv2.connectedComponentsWithStats((labels == label).astype(np.uint8))
+        for (*_, area), (x, y) in list(zip(statistics, centres, strict=True))[1:]:  # the first is all the rest
+            if area >= MIN_REGION * labels.size:
+                _write(ax, x, y, f"{label - 1}", COLOURS[label - 1] / 255, "center", "center")
 
 
 def _write(ax: Axes, x: float, y: float, text: str, colour: np.ndarray, vertical: str, horizontal: str) -> None:
@@ -118,7 +144,7 @@ def _write(ax: Axes, x: float, y: float, text: str, colour: np.ndarray, vertical
         x,
         y,
         text,
-        color="white",
+        color="black",
         fontsize=8,
         va=vertical,
         ha=horizontal,

@@ -24,8 +24,11 @@ from demo_parts.photographs import Split, load_photographs, random_background
 from demo_parts.scenes import Scene, compose
 
 # Raise it when the same parameters would give other files: existing data sets are then made again.
-VERSION = 1
+VERSION = 3
 MANIFEST = "manifest.json"
+# The longer side of a digit, as a share of the side of its scene or picture.
+SCENE_DIGITS = (0.34, 0.46)
+PICTURE_DIGITS = (0.8, 0.95)
 ADE_FOLDERS: dict[Split, str] = {"train": "training", "val": "validation"}
 SPLITS: tuple[Split, ...] = ("train", "val")
 # ADE20K label of the photograph; digit d has label DIGIT_LABEL + d.
@@ -37,15 +40,16 @@ DIGIT_LABEL = 2
 class DatasetSpec:
     """What to write.
 
-    Scenes hold one to ``max_digits`` digits, their longer side three tenths to a half of the scene's; ``pictures``
+    Scenes hold ``min_digits`` to ``max_digits`` digits, or fewer where there is no room; ``pictures``
     are for classification and show every scan of their split that many times. Sizes are in pixels.
     """
 
     train_scenes: int = 400
     val_scenes: int = 100
     scene_size: int = 160
-    max_digits: int = 4
-    train_pictures: int = 2
+    min_digits: int = 2
+    max_digits: int = 5
+    train_pictures: int = 5
     val_pictures: int = 1
     picture_size: int = 64
     seed: int = 0
@@ -116,8 +120,8 @@ def _write_scenes(
         # A generator of its own for each scene: their content does not depend on how many there are.
         rng = np.random.default_rng([spec.seed, SPLITS.index(split), 0, number])
         background = random_background(photographs, spec.scene_size, rng)
-        chosen = rng.choice(len(scans.index), size=rng.integers(1, spec.max_digits + 1), replace=False)
-        scene = compose(background, scans, chosen, (0.3, 0.5), rng)
+        chosen = rng.choice(len(scans.index), size=rng.integers(spec.min_digits, spec.max_digits + 1), replace=False)
+        scene = compose(background, scans, chosen, SCENE_DIGITS, rng)
         name = f"{number:06d}"
         jpeg = _jpeg(scene.image)
         (coco_images / f"{name}.jpg").write_bytes(jpeg)
@@ -144,7 +148,7 @@ def _write_pictures(
         for copy in range(spec.pictures(split)):
             rng = np.random.default_rng([spec.seed, SPLITS.index(split), 1, scan, copy])
             background = random_background(photographs, spec.picture_size, rng)
-            scene = compose(background, scans, np.array([position]), (0.8, 0.95), rng)
+            scene = compose(background, scans, np.array([position]), PICTURE_DIGITS, rng)
             (folders[digit] / f"scan{scan:04d}_{copy}.jpg").write_bytes(_jpeg(scene.image))
             step()
 

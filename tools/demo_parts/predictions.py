@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
-from mmengine.registry import DATASETS, MODELS, DefaultScope
-from mmengine.runner import load_checkpoint
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.runner import Runner, load_checkpoint
 from mmengine.structures import BaseDataElement, InstanceData
 
 from demo_parts.tasks import WEIGHTS
@@ -93,14 +92,16 @@ def _predict(folder: Path, indices: Sequence[int]) -> tuple[list[BaseDataElement
     """Validation samples with the predictions of the model trained in ``folder``, and its data preprocessor."""
     (path,) = folder.glob("*.py")  # the whole config, which mmengine leaves beside the weights
     config = Config.fromfile(path)
+    # The sheet shows the same images whatever part of them was validated, in one batch.
+    loader = config.val_dataloader
+    loader.dataset.indices = list(indices)
+    loader.update(batch_size=len(indices), num_workers=0, persistent_workers=False)
     with DefaultScope.overwrite_default_scope(config.default_scope):
-        dataset_config = config.val_dataloader.dataset
-        dataset_config.pop("indices", None)  # the sheet shows the same images whatever was validated
-        dataset = DATASETS.build(dataset_config)
+        (batch,) = Runner.build_dataloader(loader)
         model = MODELS.build(config.model)
         load_checkpoint(model, str(folder / WEIGHTS), map_location="cpu", strict=True)
         model.eval()
-        samples = model.val_step(pseudo_collate([dataset[index] for index in indices]))
+        samples = model.val_step(batch)
     return samples, model.data_preprocessor
 
 

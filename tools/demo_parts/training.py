@@ -59,12 +59,13 @@ def _run(command: list[str], output: Path, title: str, console: Console) -> None
         ) as process,
         progress(console, title) as report,
     ):
-        report(0, None, "starting")
+        latest = (0, None, "starting")
+        report(*latest)
         try:
             for line in process.stdout:
                 log.write(line)
-                if step := describe(line):
-                    report(*step)
+                latest = describe(line) or latest
+                report(*latest)
         except BaseException:
             process.terminate()  # the demo was interrupted: no training must outlive it
             raise

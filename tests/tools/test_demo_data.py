@@ -6,10 +6,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
 from demo_parts import scenes
-from demo_parts.dataset import DatasetSpec, count_steps, is_complete, write_dataset
+from demo_parts.dataset import (
+    DatasetSpec,
+    coco_annotations,
+    count_steps,
+    is_complete,
+    label_map,
+    write_dataset,
+)
 from demo_parts.digits import CLASSES, draw_digit, load_scans
 from demo_parts.photographs import load_photographs, random_background
 
@@ -33,8 +41,8 @@ def split(request):
 
 def scans_in(root: Path, split: str) -> set[int]:
     annotations = json.loads((root / f"coco/annotations/instances_{split}.json").read_text())["annotations"]
-    pictures = (root / "imagenet" / split).glob("*/scan*.jpg")
-    return {one["scan"] for one in annotations} | {int(path.stem[4:8]) for path in pictures}
+    pictures = (root / "imagenet" / split).glob("*/digit*.jpg")
+    return {one["scan"] for one in annotations} | {int(path.stem[11:15]) for path in pictures}
 
 
 def test_no_scan_and_no_photograph_of_training_is_in_validation(root):
@@ -51,13 +59,13 @@ def test_the_split_holds_a_fifth_of_every_digit_for_validation():
     assert set(load_scans("val", seed=3).index) != set(load_scans("val", seed=4).index)
 
 
-def test_coco_masks_agree_with_boxes_areas_and_labels(root, split):
+def test_coco_masks_agree_with_boxes_and_areas(root, split):
     coco = COCO(root / f"coco/annotations/instances_{split}.json")
     assert [category["name"] for category in coco.loadCats(coco.getCatIds())] == list(CLASSES)
     assert len(coco.imgs) == SPEC.scenes(split)
     for image in coco.imgs.values():
         assert cv2.imread(str(root / "coco" / split / image["file_name"])).shape == (160, 160, 3)
-        labels = np.ones((160, 160), np.uint8)  # 1: the photograph
+        taken = np.zeros((160, 160), bool)
         annotations = coco.imgToAnns[image["id"]]
         assert 1 <= len(annotations) <= SPEC.max_digits
         for annotation in annotations:
@@ -67,18 +75,30 @@ def test_coco_masks_agree_with_boxes_areas_and_labels(root, split):
             assert (left, top) == (columns.min(), rows.min())
             assert (left + width, top + height) == (columns.max() + 1, rows.max() + 1)
             assert annotation["area"] == visible.sum() > 0
-            assert (labels[visible] == 1).all()  # the visible parts of two digits never share a pixel
-            labels[visible] = 1 + annotation["category_id"]  # 2: the digit 0, of category 1
-        stem = Path(image["file_name"]).stem
-        ade = cv2.imread(str(root / f"ade/annotations/{ADE_FOLDERS[split]}/{stem}.png"), cv2.IMREAD_UNCHANGED)
-        np.testing.assert_array_equal(ade, labels)
+            assert not taken[visible].any()  # the visible parts of two digits never share a pixel
+            taken |= visible
 
 
-def test_scenes_are_the_same_pictures_in_both_formats(root, split):
-    coco = sorted((root / "coco" / split).iterdir())
-    ade = sorted((root / "ade/images" / ADE_FOLDERS[split]).iterdir())
-    assert [path.name for path in coco] == [path.name for path in ade]
-    assert [path.read_bytes() for path in coco] == [path.read_bytes() for path in ade]
+def test_labels_and_masks_say_the_same_of_a_scene():
+    rng = np.random.default_rng(0)
+    scans = load_scans("val", seed=0)
+    background = random_background(load_photographs("val"), 160, rng)
+    scene = scenes.compose(background, scans, rng.choice(len(scans.index), 4, replace=False), (0.3, 0.5), rng)
+    labels = np.ones((160, 160), np.uint8)  # 1: the photograph
+    for annotation in coco_annotations(scene, image_id=0, first_id=1):
+        labels[rle.decode(annotation["segmentation"]).astype(bool)] = 1 + annotation["category_id"]  # 2: the digit 0
+    np.testing.assert_array_equal(label_map(scene), labels)
+
+
+def test_labelled_pictures_are_those_of_the_class_folders(root, split):
+    labels = sorted((root / "ade/annotations" / ADE_FOLDERS[split]).iterdir())
+    images = sorted((root / "ade/images" / ADE_FOLDERS[split]).iterdir())
+    pictures = sorted((root / "imagenet" / split).glob("*/*.jpg"))
+    assert [path.stem for path in labels] == [path.stem for path in images] == [path.stem for path in pictures]
+    for label, image, picture in zip(labels, images, pictures, strict=True):
+        assert image.read_bytes() == picture.read_bytes()
+        found = np.unique(cv2.imread(str(label), cv2.IMREAD_UNCHANGED))
+        assert found.tolist() == [1, 2 + int(picture.parent.name)]  # the photograph and the folder's digit
 
 
 def test_class_folders_hold_their_digit(root, split):
@@ -86,7 +106,7 @@ def test_class_folders_hold_their_digit(root, split):
     assert sorted(path.name for path in (root / "imagenet" / split).iterdir()) == list(CLASSES)
     for folder in (root / "imagenet" / split).iterdir():
         pictures = list(folder.iterdir())
-        assert {target[int(path.stem[4:8])] for path in pictures} == {int(folder.name)}
+        assert {target[int(path.stem[11:15])] for path in pictures} == {int(folder.name)}
         assert cv2.imread(str(pictures[0])).shape == (64, 64, 3)
 
 

@@ -1,8 +1,8 @@
 """The demo's data set on disk, in the three formats that OpenMMLab's libraries read.
 
     coco/annotations/instances_{train,val}.json   boxes and masks of the scenes in coco/{train,val}/*.jpg
-    ade/annotations/{training,validation}/*.png   labels of the same scenes in ade/images/{training,validation}/*.jpg
-    imagenet/{train,val}/<digit>/*.jpg            one digit on a photograph
+    imagenet/{train,val}/<digit>/*.jpg            pictures: one large digit on a photograph
+    ade/annotations/{training,validation}/*.png   labels of the same pictures in ade/images/{training,validation}/*.jpg
     manifest.json                                 how all this was made; written last
 
 Labels follow ADE20K: 0 means "other" and is ignored (``reduce_zero_label=True``; none occurs here), 1 is the
@@ -24,7 +24,7 @@ from demo_parts.photographs import Split, load_photographs, random_background
 from demo_parts.scenes import Scene, compose
 
 # Raise it when the same parameters would give other files: existing data sets are then made again.
-VERSION = 3
+VERSION = 6
 MANIFEST = "manifest.json"
 # The longer side of a digit, as a share of the side of its scene or picture.
 SCENE_DIGITS = (0.34, 0.46)
@@ -40,8 +40,8 @@ DIGIT_LABEL = 2
 class DatasetSpec:
     """What to write.
 
-    Scenes hold ``min_digits`` to ``max_digits`` digits, or fewer where there is no room; ``pictures``
-    are for classification and show every scan of their split that many times. Sizes are in pixels.
+    Scenes hold ``min_digits`` to ``max_digits`` digits, or fewer where there is no room; pictures
+    hold one, and there are ``train_pictures`` or ``val_pictures`` of every scan. Sizes are in pixels.
     """
 
     train_scenes: int = 400
@@ -49,7 +49,7 @@ class DatasetSpec:
     scene_size: int = 160
     min_digits: int = 2
     max_digits: int = 5
-    train_pictures: int = 5
+    train_pictures: int = 4
     val_pictures: int = 1
     picture_size: int = 64
     seed: int = 0
@@ -113,8 +113,6 @@ def _write_scenes(
     step: Callable[[], None],
 ) -> None:
     coco_images = _folder(root / "coco" / split)
-    ade_images = _folder(root / "ade" / "images" / ADE_FOLDERS[split])
-    ade_labels = _folder(root / "ade" / "annotations" / ADE_FOLDERS[split])
     images, annotations = [], []
     for number in range(spec.scenes(split)):
         # A generator of its own for each scene: their content does not depend on how many there are.
@@ -123,10 +121,7 @@ def _write_scenes(
         chosen = rng.choice(len(scans.index), size=rng.integers(spec.min_digits, spec.max_digits + 1), replace=False)
         scene = compose(background, scans, chosen, SCENE_DIGITS, rng)
         name = f"{number:06d}"
-        jpeg = _jpeg(scene.image)
-        (coco_images / f"{name}.jpg").write_bytes(jpeg)
-        (ade_images / f"{name}.jpg").write_bytes(jpeg)
-        cv2.imwrite(str(ade_labels / f"{name}.png"), label_map(scene))
+        (coco_images / f"{name}.jpg").write_bytes(_jpeg(scene.image))
         images.append({"id": number, "file_name": f"{name}.jpg", "height": spec.scene_size, "width": spec.scene_size})
         annotations += coco_annotations(scene, number, first_id=len(annotations) + 1)
         step()
@@ -144,12 +139,18 @@ def _write_pictures(
     step: Callable[[], None],
 ) -> None:
     folders = [_folder(root / "imagenet" / split / name) for name in CLASSES]
+    ade_images = _folder(root / "ade" / "images" / ADE_FOLDERS[split])
+    ade_labels = _folder(root / "ade" / "annotations" / ADE_FOLDERS[split])
     for position, (scan, digit) in enumerate(zip(scans.index, scans.digit, strict=True)):
         for copy in range(spec.pictures(split)):
             rng = np.random.default_rng([spec.seed, SPLITS.index(split), 1, scan, copy])
             background = random_background(photographs, spec.picture_size, rng)
             scene = compose(background, scans, np.array([position]), PICTURE_DIGITS, rng)
-            (folders[digit] / f"scan{scan:04d}_{copy}.jpg").write_bytes(_jpeg(scene.image))
+            # Sorted by name, the class folders and the labelled pictures are in the same order.
+            name, jpeg = f"digit{digit}_scan{scan:04d}_{copy}", _jpeg(scene.image)
+            (folders[digit] / f"{name}.jpg").write_bytes(jpeg)
+            (ade_images / f"{name}.jpg").write_bytes(jpeg)
+            cv2.imwrite(str(ade_labels / f"{name}.png"), label_map(scene))
             step()
 
 
@@ -174,7 +175,7 @@ def coco_annotations(scene: Scene, image_id: int, first_id: int) -> list[dict[st
 
 
 def label_map(scene: Scene) -> np.ndarray:
-    """The scene's ADE20K-style labels (H, W) in bytes."""
+    """The ADE20K-style labels (H, W) in bytes."""
     labels = np.full(scene.image.shape[:2], BACKGROUND_LABEL, np.uint8)
     for instance in scene.instances:
         labels[instance.visible] = DIGIT_LABEL + instance.digit

@@ -14,7 +14,7 @@ import numpy as np
 Split = Literal["train", "val"]
 
 # Photographs only: no drawings, no pages of text (their letters would be unlabelled digits), and of the
-# stereo pair one half. The validation ones are an animal, a building, a texture and a surface in grey.
+# stereo pair one half. The validation ones are an animal, coins, a texture and a building.
 PHOTOGRAPHS: dict[Split, dict[str, tuple[str, ...]]] = {
     "train": {
         "skimage": (
@@ -22,7 +22,6 @@ PHOTOGRAPHS: dict[Split, dict[str, tuple[str, ...]]] = {
             "data/brick.png",
             "data/camera.png",
             "data/coffee.png",
-            "data/coins.png",
             "data/grass.png",
             "data/hubble_deep_field.jpg",
             "data/ihc.png",
@@ -33,7 +32,7 @@ PHOTOGRAPHS: dict[Split, dict[str, tuple[str, ...]]] = {
         "sklearn": ("datasets/images/flower.jpg",),
     },
     "val": {
-        "skimage": ("data/chelsea.png", "data/gravel.png", "data/moon.png"),
+        "skimage": ("data/chelsea.png", "data/coins.png", "data/gravel.png"),
         "sklearn": ("datasets/images/china.jpg",),
     },
 }

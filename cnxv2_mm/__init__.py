@@ -1,15 +1,17 @@
 """ConvNeXt V2 and its masked-autoencoder pre-training (FCMAE) for OpenMMLab.
 
-Importing the package registers its models, optimiser constructor and metrics under the scope ``cnxv2_mm``, and supplies
-the operators that an mmcv without its compiled part is missing.
+Importing the package registers its models, weight initialiser, optimiser constructor and metrics under the scope
+``cnxv2_mm``, and supplies the operators that an mmcv without its compiled part is missing.
 """
 
 from cnxv2_mm import mmcv_ops
 from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.checkpoints import Pretrained
 from cnxv2_mm.cpu_amp import CpuAmpOptimWrapper
 from cnxv2_mm.decoder import FCMAEDecoder
 from cnxv2_mm.fcmae import FCMAE
+from cnxv2_mm.fsdp import FSDPStrategy, convnext_blocks
 from cnxv2_mm.layer_decay import LayerDecayOptimWrapperConstructor
 from cnxv2_mm.version import __version__
 
@@ -18,9 +20,12 @@ __all__ = [
     "ConvNeXtV2",
     "CpuAmpOptimWrapper",
     "FCMAEDecoder",
+    "FSDPStrategy",
     "LayerDecayOptimWrapperConstructor",
+    "Pretrained",
     "ReconstructionLoss",
     "__version__",
+    "convnext_blocks",
 ]
 
 mmcv_ops.install()

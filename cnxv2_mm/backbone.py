@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from cnxv2_mm.checkpoints import make_strict
 from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.layers import GRN, DropPath
 from cnxv2_mm.layouts import Dense, Layout, find_masked_layout
 from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE
-from cnxv2_mm.pretrained import load_backbone
 from cnxv2_mm.registry import MODELS
 from cnxv2_mm.variants import find_variant
 
@@ -95,8 +95,9 @@ class ConvNeXtV2(BaseModule):
             want.
         use_grn: False leaves GRN out.
         layer_scale_init_value: V1's layer scale; with ``use_grn=False`` and 1e-6 this is ConvNeXt V1.
-        init_cfg: Weights to start from, ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``. Every tensor
-            of the backbone must be in the file; only output norms may be missing. None keeps the random
+        init_cfg: Weights to start from, ``dict(type='Pretrained', checkpoint=...)``: a file, an address or a name in
+            ``cnxv2_mm.zoo``, in any dialect (:class:`cnxv2_mm.checkpoints.Pretrained`, also under its own name). Every
+            tensor of the backbone must be in the file; only output norms may be missing. None keeps the random
             initialisation (:func:`initialise`).
 
     Attributes:
@@ -121,7 +122,7 @@ class ConvNeXtV2(BaseModule):
         layer_scale_init_value: float = 0.0,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(make_strict(init_cfg))
         variant = find_variant(arch)
         if in_channels < 1:
             raise ValueError(f"in_channels={in_channels} must be at least 1")
@@ -163,19 +164,6 @@ class ConvNeXtV2(BaseModule):
             self.add_module(f"norm{i}", nn.LayerNorm(self.channels[i], eps=LAYER_NORM_EPS))
         self.apply(initialise)
         self._freeze()
-
-    def init_weights(self) -> None:
-        """Loads the weights that ``init_cfg`` names, if any; called by mmengine's runner before training.
-
-        Raises:
-            FileNotFoundError: The checkpoint does not exist.
-            ValueError: The checkpoint does not fit.
-        """
-        if isinstance(self.init_cfg, Mapping) and self.init_cfg.get("type") == "Pretrained":
-            load_backbone(self, self.init_cfg["checkpoint"], self.init_cfg.get("prefix") or "")
-            self._is_init = True
-        else:
-            super().init_weights()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Computes the maps of the stages in ``out_indices``.

@@ -100,7 +100,8 @@ class FCMAE(BaseModel):
 
         Args:
             inputs: (N, C, h * p, w * p) images.
-            data_samples: What the data set knows about each image; returned with the predictions, otherwise not used.
+            data_samples: What the data set knows about each image; returned with the predictions. A field ``visible``,
+                (h, w) booleans, says which patches the encoder sees, instead of a random draw.
             mode: 'loss', 'predict', or 'tensor' for the features of whole images.
 
         Returns:
@@ -111,7 +112,7 @@ class FCMAE(BaseModel):
             ValueError: Another mode.
         """
         if mode == "loss":
-            return self.loss(inputs)
+            return self.loss(inputs, data_samples)
         if mode == "predict":
             return self.predict(inputs, data_samples)
         if mode == "tensor":
@@ -120,9 +121,9 @@ class FCMAE(BaseModel):
             return self.backbone.encode_visible(inputs, everything, self.layout, num_visible=grid[0] * grid[1])
         raise ValueError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
-    def loss(self, images: Tensor) -> dict[str, Tensor]:
-        """The mean squared error over hidden patches, each image's drawn anew."""
-        visible, num_visible = self._hide(images)
+    def loss(self, images: Tensor, data_samples: Sequence[BaseDataElement] | None = None) -> dict[str, Tensor]:
+        """The mean squared error over hidden patches, each image's drawn anew or given by its ``visible``."""
+        visible, num_visible = self._hide(images, data_samples)
         decoded = self._encode_decode(images, visible, num_visible)
         _, hidden = split_patches(visible, num_visible)
         predictions = self.decoder.pred(_take(self._patches_of_cells(decoded), hidden))  # (N, L - K, r * r, 1024C)
@@ -131,7 +132,9 @@ class FCMAE(BaseModel):
 
     @torch.no_grad()
     def predict(self, images: Tensor, data_samples: Sequence[BaseDataElement] | None = None) -> list[BaseDataElement]:
-        """Paints what is hidden, with the same masks at every call.
+        """Paints what is hidden: what the ``visible`` of each data sample says, or the same random masks at every call.
+
+        Random masks go by the place in the batch; ``visible`` makes an image's result independent of it.
 
         Returns:
             For each image its data sample (or a new one) with these fields:
@@ -142,7 +145,7 @@ class FCMAE(BaseModel):
             - ``loss``, as in training, and ``patch_mean_loss``, that of painting each patch in its mean colour.
         """
         generator = torch.Generator(images.device).manual_seed(0)
-        visible, num_visible = self._hide(images, generator)
+        visible, num_visible = self._hide(images, data_samples, generator)
         decoded = self._encode_decode(images, visible, num_visible)
         cells = self.decoder.pred(self._patches_of_cells(decoded)).float()  # (N, L, r * r, 1024C)
         patches = patchify(images, self.patch_size)
@@ -165,9 +168,17 @@ class FCMAE(BaseModel):
             )
         return samples
 
-    def _hide(self, images: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, int]:
-        """(N, h, w) random visible patches, and how many there are in each image."""
+    def _hide(
+        self,
+        images: Tensor,
+        data_samples: Sequence[BaseDataElement] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, int]:
+        """(N, h, w) visible patches, given or random, and how many there are in each image."""
         grid = patch_grid(*images.shape[2:], self.patch_size)
+        given = [sample.visible for sample in data_samples or () if "visible" in sample]
+        if given:
+            return _stack_visible(given, len(images), grid, images.device)
         num_visible = count_visible(grid[0] * grid[1], self.mask_ratio)
         return random_visible(images.shape[0], grid, num_visible, generator, images.device), num_visible
 
@@ -206,3 +217,23 @@ class FCMAE(BaseModel):
 def _take(patches: Tensor, index: Tensor) -> Tensor:
     """Those of each image's patches, (N, L, ...), whose positions are in (N, M) ``index``."""
     return patches[torch.arange(len(patches), device=patches.device).unsqueeze(1), index]
+
+
+def _stack_visible(
+    given: Sequence[Tensor], num_images: int, grid: tuple[int, int], device: torch.device
+) -> tuple[Tensor, int]:
+    """The visible patches that data samples bring, as one (N, h, w) tensor, and how many there are in each image."""
+    shapes = {tuple(visible.shape) for visible in given}
+    if len(given) != num_images or shapes != {grid}:
+        raise ValueError(
+            f"{len(given)} of {num_images} data samples have a field 'visible', of shapes {sorted(shapes)}; "
+            f"give each image one of shape {grid}, or none of them"
+        )
+    visible = torch.stack([torch.as_tensor(v, dtype=torch.bool) for v in given]).to(device)
+    counts = set(visible.flatten(1).sum(dim=1).tolist())
+    if len(counts) > 1 or not 0 < min(counts) < grid[0] * grid[1]:
+        raise ValueError(
+            f"the data samples' 'visible' fields show {sorted(counts)} of {grid[0] * grid[1]} patches; each image of a "
+            "batch needs the same number, at least one of them visible and one hidden"
+        )
+    return visible, counts.pop()

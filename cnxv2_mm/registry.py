@@ -12,6 +12,10 @@ SCOPE = "cnxv2_mm"
 
 # Backbones, decoders and whole models.
 MODELS = Registry("model", parent=root.MODELS, scope=SCOPE, locations=["cnxv2_mm"])
+# What fills the tensors of a model before training.
+WEIGHT_INITIALIZERS = Registry(
+    "weight initializer", parent=root.WEIGHT_INITIALIZERS, scope=SCOPE, locations=["cnxv2_mm"]
+)
 # Constructors that turn a model's parameters into optimiser groups.
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     "optimizer wrapper constructor", parent=root.OPTIM_WRAPPER_CONSTRUCTORS, scope=SCOPE, locations=["cnxv2_mm"]
@@ -20,3 +24,7 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
 OPTIM_WRAPPERS = Registry("optimizer wrapper", parent=root.OPTIM_WRAPPERS, scope=SCOPE, locations=["cnxv2_mm"])
 # Metrics that a validation loop can report.
 METRICS = Registry("metric", parent=root.METRICS, scope=SCOPE, locations=["cnxv2_mm"])
+# Functions that configs name, such as FSDP's wrapping policies.
+FUNCTIONS = Registry("function", parent=root.FUNCTIONS, scope=SCOPE, locations=["cnxv2_mm"])
+# How a model is spread over processes.
+STRATEGIES = Registry("strategy", parent=root.STRATEGIES, scope=SCOPE, locations=["cnxv2_mm"])

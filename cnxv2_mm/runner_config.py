@@ -5,24 +5,24 @@ Every function edits the config in place and says in the log what a user could n
 
 import argparse
 import os
-from collections.abc import Callable
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
+
+from cnxv2_mm.checkpoints import allow_checkpoint_types
+from cnxv2_mm.cpu_processes import prepare_cpu_processes
+from cnxv2_mm.fsdp import check_hooks
 
 _LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -102,6 +102,7 @@ def set_run(config: Config, args: argparse.Namespace) -> None:
     elif config.get("work_dir") is None:
         config.work_dir = str(Path("work_dirs") / Path(args.config.rpartition("::")[2]).stem)
     set_loaders(config, pin_memory=not args.no_pin_memory, persistent_workers=not args.no_persistent_workers)
+    prepare_cpu_processes(config)
 
 
 def set_loaders(config: Config, *, pin_memory: bool, persistent_workers: bool) -> None:
@@ -172,7 +173,10 @@ def _type_name(wrapper: ConfigDict) -> str:
 
 
 def scale_learning_rate(config: Config) -> None:
-    """Scale learning rates by (batch size x processes) / ``auto_scale_lr.base_batch_size``.
+    """Scale learning rates by (images per optimiser step) / ``auto_scale_lr.base_batch_size``.
+
+    A step sees batch size x processes x ``optim_wrapper.accumulative_counts`` images. mmengine leaves the last factor
+    out, so that the number it is given is divided by it; ``images_per_step`` keeps the config's own.
 
     Raises:
         ValueError: the config does not say for which batch size its rates are meant.
@@ -183,7 +187,9 @@ def scale_learning_rate(config: Config) -> None:
             "--auto-scale-lr: the config does not say for which total batch size its learning rate is meant. "
             "Add auto_scale_lr=dict(base_batch_size=...), e.g. --cfg-options auto_scale_lr.base_batch_size=32"
         )
-    config.auto_scale_lr.enable = True
+    settings.enable = True
+    settings.setdefault("images_per_step", settings.base_batch_size)
+    settings.base_batch_size = settings.images_per_step / config.optim_wrapper.get("accumulative_counts", 1)
 
 
 def resume(config: Config, checkpoint: str) -> None:
@@ -226,34 +232,6 @@ def check_checkpoint(checkpoint: str) -> None:
     """
     if "://" not in checkpoint and not Path(checkpoint).is_file():
         raise FileNotFoundError(f"checkpoint {checkpoint!r} does not exist (looked for {Path(checkpoint).absolute()}).")
-
-
-def allow_checkpoint_types() -> None:
-    """Let ``torch.load`` read mmengine's checkpoints, which hold the history of what was logged.
-
-    Since 2.6 torch reads tensors and plain containers only; mmengine 0.10.7 then fails to resume and to load, and the
-    maintained family allows ``getattr`` on anything. Naming the few harmless types keeps the restriction.
-    """
-    multiarray = (np._core if hasattr(np, "_core") else np.core).multiarray
-    dtypes = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.uint8, np.bool_)]
-    torch.serialization.add_safe_globals(
-        [
-            HistoryBuffer,
-            (_history_statistic, "builtins.getattr"),
-            multiarray._reconstruct,
-            multiarray.scalar,
-            np.ndarray,
-            np.dtype,
-            *dtypes,
-        ]
-    )
-
-
-def _history_statistic(owner: type, name: str) -> Callable[..., Any]:
-    """The one use of ``getattr`` in mmengine's checkpoints: a log history names its own methods."""
-    if owner is not HistoryBuffer or name not in ("mean", "max", "min", "current"):
-        raise UnpicklingError(f"the checkpoint asks for {name!r} of {owner!r}, which no checkpoint of mmengine does.")
-    return getattr(owner, name)
 
 
 def use_tta(config: Config) -> None:
@@ -345,5 +323,13 @@ class RequireWeights(Hook):
 
 
 def build_runner(config: Config) -> Runner:
-    """The config's runner: mmengine's, or the registered one that ``runner_type`` names."""
-    return RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)
+    """The config's runner: mmengine's, or the registered one that ``runner_type`` names.
+
+    Raises:
+        ValueError: the config averages weights under FSDP.
+    """
+    check_hooks(config)
+    if "runner_type" not in config:
+        return Runner.from_cfg(config)
+    config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly
+    return RUNNERS.build(config)

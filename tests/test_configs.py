@@ -1,31 +1,75 @@
-"""Every config loads, builds, and has an optimiser that decays no vector."""
+"""Every config loads, builds, and has an optimiser that decays no vector; the list of them is complete and right."""
 
-from pathlib import Path
+import re
 
 import pytest
-from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import init_default_scope
 
-import cnxv2_mm  # noqa: F401  (registers, and stands in for mmcv's operators)
-from tests.test_structure import ROOT
+from cnxv2_mm.analysis.flops import analyse, build_on_meta
+from tests.configs.common import ROOT, build, load, optimizer_groups
 
-CONFIGS = [p for p in sorted((ROOT / "configs").rglob("*.py")) if "_base_" not in p.parts]
+CONFIGS = [
+    str(p.relative_to(ROOT))
+    for p in sorted((ROOT / "configs").rglob("*.py"))
+    if "_base_" not in p.relative_to(ROOT).parts
+]
+README = (ROOT / "configs" / "README.md").read_text()
+# | `folder/name.py` | ... | 88.7 M | ... : a row of a table, and the parameters that it says
+ROWS = {f"configs/{name}": row for row, name in re.findall(r"^(\| `([\w/.-]+\.py)` \|.*)$", README, flags=re.MULTILINE)}
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_it_builds_and_decays_no_vector(path: Path):
-    cfg = Config.fromfile(str(path))
-    init_default_scope(cfg.default_scope)
-    model = MODELS.build(cfg.model)
-    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    decayed = {id(p) for group in wrapper.optimizer.param_groups if group["weight_decay"] for p in group["params"]}
+@pytest.mark.parametrize("path", CONFIGS)
+def test_it_builds_and_decays_no_vector(path):
+    cfg = load(path)
+    model = build(path)
+    groups = optimizer_groups(model, cfg.optim_wrapper, cfg.default_scope)
+    decayed = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
     wrong = [n for n, p in model.named_parameters() if p.ndim <= 1 and id(p) in decayed]
     assert wrong == []
-    optimised = sum(len(group["params"]) for group in wrapper.optimizer.param_groups)
-    assert optimised == sum(p.requires_grad for p in model.parameters())
+    assert sum(len(group["params"]) for group in groups) == sum(p.requires_grad for p in model.parameters())
 
 
-def test_the_readme_of_the_configs_lists_each():
-    text = (ROOT / "configs" / "README.md").read_text()
-    assert [str(p) for p in CONFIGS if f"`{p.relative_to(ROOT / 'configs')}`" not in text] == []
+@pytest.mark.parametrize("path", CONFIGS)
+def test_the_libraries_own_tools_can_read_it(path):
+    """mmengine resolves mmdet:: and mmpretrain::, but looks for mmseg:: under a name that only one family has."""
+    text = (ROOT / path).read_text()
+    assert "demo" in path or "mmseg::" not in text
+    assert load(path).custom_imports.imports == ["cnxv2_mm"]
+
+
+def test_the_readme_lists_each_and_nothing_else():
+    assert ROWS.keys() == set(CONFIGS)
+
+
+@pytest.mark.parametrize("path", [path for path in ROWS if re.search(r"\| [\d.]+ M \|", ROWS[path])])
+def test_the_readme_says_how_many_parameters_it_has(path):
+    count = sum(p.numel() for p in build(path).parameters()) / 1e6
+    assert f"| {count:.1f} M |" in ROWS[path]
+
+
+@pytest.mark.parametrize("path", [path for path in ROWS if "/demo/" not in path])
+def test_the_readme_gives_the_score_of_the_header(path):
+    """The paper's, and never as one of ours."""
+    score = ROWS[path].split("|")[2].strip()
+    header = (ROOT / path).read_text().split('"""')[1]
+    for number in re.findall(r"\d+\.\d", score):
+        assert re.search(rf"\b{re.escape(number)}\b", header), f"{number} is not in the header"
+    assert bool(re.search(r"\d", score)) == bool(re.search(r"\(paper, table|V1 has", header))
+    assert ROWS[path].split("|")[3].strip() == "not run"
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("configs/fcmae/fcmae_convnextv2-huge_64xb64-800e_in1k.py", (3, 224, 224)),
+        ("configs/imagenet/convnextv2-base_in22k-pre_16xb32-30e_in1k-384px.py", (3, 384, 384)),
+        ("configs/coco/mask-rcnn_convnextv2-base_fpn_lsj-3x_coco.py", (3, 800, 1280)),
+        ("configs/ade20k/upernet_convnextv2-huge-in22k_8xb2-160k_ade20k-640x640.py", (3, 640, 2560)),
+    ],
+)
+def test_the_readme_gives_the_operations_that_are_counted(path, shape):
+    model = load(path).model
+    init_default_scope(load(path).default_scope)
+    count = sum(cost.flops for cost in analyse(build_on_meta(model), shape).values()) / 1e9
+    said = float(re.search(r"/ ([\d.]+) G \|", ROWS[path])[1])
+    assert said == pytest.approx(count, rel=2e-3)  # three or four digits

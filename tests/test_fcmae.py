@@ -76,7 +76,7 @@ def test_the_loss_is_the_mean_over_hidden_patches(channels, size, options, batch
     model = build(channels, **options)
     images = photographs(batch, channels, size)
     visible, num_visible = model._hide(images)
-    monkeypatch.setattr(model, "_hide", lambda images: (visible, num_visible))
+    monkeypatch.setattr(model, "_hide", lambda *_: (visible, num_visible))
     with torch.no_grad():
         assert model.loss(images)["loss"].item() == pytest.approx(loss_by_definition(model, images, visible), rel=1e-5)
 
@@ -162,6 +162,36 @@ def test_predictions_keep_what_the_data_set_knows():
     results = build()(photographs(2), samples, mode="predict")
     assert [s.img_path for s in results] == ["0.png", "1.png"]
     assert results[0] is samples[0]
+
+
+def test_a_data_sample_may_say_what_is_visible():
+    """Then an image's loss and prediction are its own, wherever in which batch it is."""
+    model, images = build().eval(), photographs(4)
+    visible = random_visible(4, (3, 2), 3)  # another number than mask_ratio gives
+    samples = [BaseDataElement(visible=v) for v in visible]
+    loss = model(images, samples, mode="loss")["loss"].item()
+    assert loss == pytest.approx(loss_by_definition(model, images, visible), rel=1e-5)
+    forth = model(images, samples, mode="predict")
+    back = model(images.flip(0), samples[::-1], mode="predict")[::-1]
+    for i, (one, other) in enumerate(zip(forth, back, strict=True)):
+        assert torch.equal(one.visible, visible[i])
+        torch.testing.assert_close(one.reconstruction, other.reconstruction)
+    assert sum(sample.loss.item() for sample in forth) / 4 == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("grids", "message"),
+    [
+        ([torch.ones(3, 2)], "1 of 2 data samples have a field 'visible'"),
+        ([torch.ones(2, 3)] * 2, r"of shapes \[\(2, 3\)\]; give each image one of shape \(3, 2\)"),
+        ([torch.ones(3, 2)] * 2, r"show \[6\] of 6 patches"),
+        ([torch.eye(3, 2), torch.zeros(3, 2)], r"show \[0, 2\] of 6 patches"),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(grids, message):
+    samples = [BaseDataElement(visible=grid.bool()) for grid in grids] + [BaseDataElement()] * (2 - len(grids))
+    with pytest.raises(ValueError, match=message):
+        build()(photographs(2), samples, mode="loss")
 
 
 def test_features_are_those_of_the_whole_image():

@@ -20,17 +20,29 @@ ROWS = [
     "layouts",
     "layer_depth",
     "zoo",
-    "pretrained",
+    "checkpoints",
     "backbone",
     "decoder",
     "fcmae",
+    "fsdp",
     "layer_decay",
     "cpu_amp",
+    "cpu_processes",
     "analysis",
     "data_check",
     "runner_config",
 ]
-ALLOWED = {"torch", "torchvision", "mmengine", "mmcv", "numpy", "rich", "cnxv2_mm", *sys.stdlib_module_names}
+ALLOWED = {
+    "torch",
+    "torchvision",
+    "mmengine",
+    "mmcv",
+    "numpy",
+    "rich",
+    "safetensors",
+    "cnxv2_mm",
+    *sys.stdlib_module_names,
+}
 
 
 def imports(path: Path) -> set[str]:

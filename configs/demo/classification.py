@@ -10,7 +10,7 @@ custom_imports = dict(imports=["cnxv2_mm"], allow_failed_imports=False)
 default_scope = "mmpretrain"
 work_dir = "work_dirs/demo/classification"
 
-max_iters = 900  # [ours]: 7 times each of the 4311 pictures
+max_iters = 800  # [ours]: 6 times each of the 4311 pictures
 
 model = dict(
     data_preprocessor=dict(

@@ -10,7 +10,7 @@ custom_imports = dict(imports=["cnxv2_mm"], allow_failed_imports=False)
 default_scope = "mmpretrain"
 work_dir = "work_dirs/demo/fcmae"
 
-max_iters = 450  # [ours]: 18 times each of the 400 scenes
+max_iters = 300  # [ours]: 12 times each of the 400 scenes
 
 model = dict(
     type="cnxv2_mm.FCMAE",

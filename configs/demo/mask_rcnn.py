@@ -10,7 +10,7 @@ custom_imports = dict(imports=["cnxv2_mm"], allow_failed_imports=False)
 default_scope = "mmdet"
 work_dir = "work_dirs/demo/mask_rcnn"
 
-max_iters = 600  # 6 times each of the 400 scenes
+max_iters = 450  # 4.5 times each of the 400 scenes
 width = 64  # channels of FPN and heads, 256 in mmdet
 classes = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 

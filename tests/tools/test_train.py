@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from cnxv2_mm.runner_config import allow_checkpoint_types
+from cnxv2_mm.checkpoints import allow_checkpoint_types
 from tests.tools.toy_digits import DigitClassifier
 
 

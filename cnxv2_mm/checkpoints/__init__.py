@@ -1,0 +1,14 @@
+"""Every ConvNeXt checkpoint loads, whichever library wrote it, or the error says exactly why not.
+
+``dialects`` has the names each library uses, ``detect`` recognises them, ``translate`` turns them into ours and back,
+``architecture`` checks that a network is whole, ``files`` reads and writes, ``load`` fills a model, ``initialiser``
+does that from a config, ``convert`` writes a file in another dialect.
+"""
+
+from cnxv2_mm.checkpoints.convert import Conversion, convert
+from cnxv2_mm.checkpoints.dialects import DIALECTS
+from cnxv2_mm.checkpoints.files import allow_checkpoint_types
+from cnxv2_mm.checkpoints.initialiser import Pretrained, make_strict
+from cnxv2_mm.checkpoints.load import load
+
+__all__ = ["DIALECTS", "Conversion", "Pretrained", "allow_checkpoint_types", "convert", "load", "make_strict"]

@@ -1,0 +1,99 @@
+"""From a checkpoint file to one of another dialect."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnxv2_mm.checkpoints.architecture import Architecture
+from cnxv2_mm.checkpoints.dialects import DIALECTS
+from cnxv2_mm.checkpoints.files import check_target, read_tensors, write_tensors
+from cnxv2_mm.checkpoints.translate import Translation, from_ours, to_ours
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What became of every tensor of a file.
+
+    Attributes:
+        source: The dialect it was in.
+        entry: The entry of the file that was read, '' for its top level.
+        architecture: The network it holds.
+        used: Names in the file of the tensors that were written, each as one tensor.
+        dropped: Reasons, and the names in the file that each leaves out.
+        missing: Parts that a whole model of the new dialect has and the file has not.
+    """
+
+    source: str
+    entry: str
+    architecture: Architecture
+    used: list[str]
+    dropped: dict[str, list[str]]
+    missing: list[str]
+
+
+def read_network(
+    checkpoint: str | os.PathLike[str],
+    prefix: str | None = None,
+    entry: str | None = None,
+    trust_pickle: bool = False,
+) -> tuple[Translation, Architecture, str]:
+    """Reads the network of a checkpoint, checks that it is whole, and translates it into our names.
+
+    Args:
+        checkpoint: See :func:`cnxv2_mm.checkpoints.files.read_tensors`, also for ``entry`` and ``trust_pickle``.
+        prefix: See :func:`cnxv2_mm.checkpoints.translate.to_ours`.
+
+    Returns:
+        The network, its architecture, and the entry of the file that it is from.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file cannot be read, or does not hold one whole network.
+    """
+    tensors, entry = read_tensors(checkpoint, entry, trust_pickle)
+    try:
+        translation = to_ours(tensors, prefix)
+        return translation, translation.check(), entry
+    except ValueError as error:
+        raise ValueError(f"checkpoint={os.fspath(checkpoint)!r}: {error}") from error
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    dialect: str,
+    *,
+    prefix: str | None = None,
+    entry: str | None = None,
+    trust_pickle: bool = False,
+) -> Conversion:
+    """Writes the network of one checkpoint in another dialect; nothing is written unless all of it can be.
+
+    Args:
+        source: See :func:`read_network`, also for ``prefix``, ``entry`` and ``trust_pickle``.
+        target: The new file, see :func:`cnxv2_mm.checkpoints.files.write_tensors`.
+        dialect: A name in :data:`~cnxv2_mm.checkpoints.dialects.DIALECTS`.
+
+    Raises:
+        FileNotFoundError: There is no such file, or no folder for the new one.
+        ValueError: The file cannot be read, does not hold one whole network, or the dialect cannot express it.
+    """
+    if dialect not in DIALECTS:
+        raise ValueError(f"dialect={dialect!r} is unknown; choose one of {', '.join(DIALECTS)}")
+    check_target(Path(target))
+    translation, architecture, entry = read_network(source, prefix, entry, trust_pickle)
+    try:
+        writing = from_ours(translation.tensors, DIALECTS[dialect])
+    except ValueError as error:
+        raise ValueError(f"checkpoint={os.fspath(source)!r}: {error}") from error
+    write_tensors(writing.tensors, target, DIALECTS[dialect].wrapper)
+    lost = {reason: [translation.origins[name] for name in names] for reason, names in writing.dropped.items()}
+    gone = {name for names in lost.values() for name in names}
+    return Conversion(
+        source=translation.dialect.name,
+        entry=entry,
+        architecture=architecture,
+        used=[name for name in translation.origins.values() if name not in gone],
+        dropped=translation.dropped | lost,
+        missing=writing.missing,
+    )

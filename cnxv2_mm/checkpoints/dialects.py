@@ -1,0 +1,327 @@
+"""The names and shapes that each library gives to the tensors of a ConvNeXt: one table for each dialect.
+
+Every row pairs a name of theirs with one of ours, so any two dialects translate into each other through ours. Sources:
+
+- official, official-sparse: facebookresearch/ConvNeXt-V2 @ 2553895 (models/convnextv2.py, models/fcmae.py,
+  models/convnextv2_sparse.py, utils.remap_checkpoint_keys) and, for V1, facebookresearch/ConvNeXt @ 048efce;
+- mmpretrain: open-mmlab/mmpretrain @ ee7f2e88 (models/backbones/convnext.py); timm: 1.0.31 (models/convnext.py);
+- huggingface: transformers 4.57.6 (models/convnextv2, models/convnext).
+
+In the templates ``{i}`` is a stage, ``{j}`` a block, ``{k}`` a place in the stem or in a downsampling layer, ``{p}``
+'weight' or 'bias', ``{g}`` 'gamma' or 'beta'. Shape letters: O outputs, I inputs, C channels, S side of a kernel.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from cnxv2_mm.variants import VARIANTS
+
+_PLACES = {
+    "i": r"(?P<i>[0-3])",
+    "j": r"(?P<j>0|[1-9]\d*)",
+    "k": r"(?P<k>[01])",
+    "p": r"(?P<p>weight|bias)",
+    "g": r"(?P<g>gamma|beta)",
+}
+# timm's smallest sizes write the MLP's linear layers as 1 x 1 convolutions (conv_mlp=True).
+_TIMM_CONV_MLP = {VARIANTS[name].channels for name in ("atto", "femto", "pico", "nano")}
+
+
+def compile_template(template: str) -> re.Pattern[str]:
+    """The pattern of the names that a template stands for."""
+    parts = re.split(r"{(\w)}", template)
+    return re.compile("".join(_PLACES[p] if i % 2 else re.escape(p) for i, p in enumerate(parts)))
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a dialect shapes a tensor.
+
+    Attributes:
+        read: Their tensor as ours; a tensor of an unexpected shape as it is, for the check of shapes to refuse.
+        write: Ours as theirs, given the channels of the four stages.
+    """
+
+    read: Callable[[Tensor], Tensor]
+    write: Callable[[Tensor, tuple[int, ...]], Tensor]
+
+
+def _as_vector(tensor: Tensor) -> Tensor:
+    """(1, ..., 1, C) -> (C,)."""
+    return tensor.reshape(-1) if tensor.numel() == tensor.shape[-1:].numel() else tensor
+
+
+def _without_kernel(tensor: Tensor) -> Tensor:
+    """(O, I, 1, 1) -> (O, I)."""
+    return tensor.flatten(1) if tensor.ndim == 4 and tensor.shape[2:] == (1, 1) else tensor
+
+
+def _side(tensor: Tensor) -> int:
+    """S of an (S * S, ...) kernel; 0 if there is none."""
+    side = math.isqrt(len(tensor))
+    return side if side**2 == len(tensor) else 0
+
+
+def _read_kernel(kernel: Tensor) -> Tensor:
+    """(S * S, I, O), rows of the kernel fastest -> (O, I, S, S)."""
+    if kernel.ndim != 3 or not _side(kernel):
+        return kernel
+    return kernel.unflatten(0, (_side(kernel), -1)).permute(3, 2, 1, 0)  # (x, y, I, O) -> (O, I, y, x)
+
+
+def _write_kernel(weight: Tensor, _: tuple[int, ...]) -> Tensor:
+    return weight.permute(3, 2, 1, 0).flatten(0, 1)
+
+
+def _read_depthwise(kernel: Tensor) -> Tensor:
+    """(S * S, C), rows of the kernel fastest -> (C, 1, S, S)."""
+    if kernel.ndim != 2 or not _side(kernel):
+        return kernel
+    return kernel.unflatten(0, (_side(kernel), -1)).permute(2, 1, 0).unsqueeze(1)  # (x, y, C) -> (C, 1, y, x)
+
+
+def _write_depthwise(weight: Tensor, _: tuple[int, ...]) -> Tensor:
+    return weight.squeeze(1).permute(2, 1, 0).flatten(0, 1)
+
+
+def _write_timm_linear(weight: Tensor, channels: tuple[int, ...]) -> Tensor:
+    return weight[..., None, None] if weight.ndim == 2 and channels in _TIMM_CONV_MLP else weight
+
+
+SAME = Form(read=lambda t: t, write=lambda t, _: t)
+VECTOR = Form(read=_as_vector, write=lambda t, _: t)
+ROW = Form(read=_as_vector, write=lambda t, _: t[None])  # (1, C)
+CELL = Form(read=_as_vector, write=lambda t, _: t[None, None, None])  # (1, 1, 1, C)
+TOKEN = Form(read=lambda t: t.reshape(-1), write=lambda t, _: t[None, :, None, None])  # (1, C, 1, 1)
+LINEAR = Form(read=_without_kernel, write=lambda t, _: t)
+CONV_1X1 = Form(read=_without_kernel, write=lambda t, _: t[..., None, None] if t.ndim == 2 else t)
+TIMM_LINEAR = Form(read=_without_kernel, write=_write_timm_linear)
+KERNEL = Form(read=_read_kernel, write=_write_kernel)
+DEPTHWISE = Form(read=_read_depthwise, write=_write_depthwise)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: what they call a tensor, what we call it, and how they shape it."""
+
+    theirs: str
+    ours: str
+    form: Form = SAME
+
+    @cached_property
+    def their_names(self) -> re.Pattern[str]:
+        return compile_template(self.theirs)
+
+    @cached_property
+    def our_names(self) -> re.Pattern[str]:
+        return compile_template(self.ours)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The names of one library.
+
+    Attributes:
+        name: What a user calls it.
+        backbone: Rows of the network without its head; the first that matches counts, in either direction.
+        around: Rows of what follows: classifier, decoder.
+        signature: Name of a tensor in every block by which the dialect is recognised.
+        roots: What may stand before the names of ``backbone``, and not before those of ``around``.
+        write_root: The one of them that belongs before the names of a file with these tensors (our names).
+        wrapper: Entry of the file that holds the tensors; '' if they are its top level.
+    """
+
+    name: str
+    backbone: tuple[Row, ...]
+    around: tuple[Row, ...]
+    signature: str
+    roots: tuple[str, ...] = ()
+    write_root: Callable[[Mapping[str, Tensor]], str] = lambda _: ""
+    wrapper: str = ""
+
+    @cached_property
+    def signature_names(self) -> re.Pattern[str]:
+        return re.compile(rf"(?P<prefix>(?:.+\.)?){compile_template(self.signature).pattern}")
+
+
+_STEM_AND_DOWNSAMPLING = Row("downsample_layers.{i}.{k}.{p}", "backbone.downsample_layers.{i}.{k}.{p}")
+_FINAL_NORM = "backbone.norm3.{p}"
+_CLASSIFIER = "head.fc.{p}"
+
+
+def _blocks(theirs: str, *rows: tuple[str, str] | tuple[str, str, Form]) -> tuple[Row, ...]:
+    """Rows of the tensors of a block, from the names within it."""
+    return tuple(Row(theirs + row[0], "backbone.stages.{i}.{j}." + row[1], *row[2:]) for row in rows)
+
+
+OURS = Dialect(
+    name="ours",
+    backbone=(
+        _STEM_AND_DOWNSAMPLING,
+        *_blocks(
+            "stages.{i}.{j}.",
+            ("dwconv.{p}", "dwconv.{p}"),
+            ("norm.{p}", "norm.{p}"),
+            ("pwconv1.{p}", "pwconv1.{p}"),
+            ("grn.{g}", "grn.{g}", VECTOR),
+            ("pwconv2.{p}", "pwconv2.{p}"),
+            ("gamma", "gamma"),
+        ),
+        Row("norm{i}.{p}", "backbone.norm{i}.{p}"),
+    ),
+    around=(
+        Row("head.fc.{p}", _CLASSIFIER),
+        Row("decoder.proj.{p}", "decoder.proj.{p}"),
+        Row("decoder.mask_token", "decoder.mask_token"),
+        Row("decoder.blocks.{j}.dwconv.{p}", "decoder.blocks.{j}.dwconv.{p}"),
+        Row("decoder.blocks.{j}.norm.{p}", "decoder.blocks.{j}.norm.{p}"),
+        Row("decoder.blocks.{j}.pwconv1.{p}", "decoder.blocks.{j}.pwconv1.{p}"),
+        Row("decoder.blocks.{j}.grn.{g}", "decoder.blocks.{j}.grn.{g}"),
+        Row("decoder.blocks.{j}.pwconv2.{p}", "decoder.blocks.{j}.pwconv2.{p}"),
+        Row("decoder.pred.{p}", "decoder.pred.{p}"),
+    ),
+    signature="stages.{i}.{j}.dwconv.weight",
+    roots=("backbone.",),
+    write_root=lambda _: "backbone.",
+    wrapper="state_dict",
+)
+
+OFFICIAL = Dialect(
+    name="official",
+    backbone=(
+        _STEM_AND_DOWNSAMPLING,
+        *_blocks(
+            "stages.{i}.{j}.",
+            ("dwconv.{p}", "dwconv.{p}"),
+            ("norm.{p}", "norm.{p}"),
+            ("pwconv1.{p}", "pwconv1.{p}"),
+            ("grn.{g}", "grn.{g}", CELL),
+            ("pwconv2.{p}", "pwconv2.{p}"),
+            ("gamma", "gamma"),
+        ),
+        Row("norm.{p}", _FINAL_NORM),
+    ),
+    around=(Row("head.{p}", _CLASSIFIER),),
+    signature="stages.{i}.{j}.dwconv.weight",
+    wrapper="model",
+)
+
+OFFICIAL_SPARSE = Dialect(
+    name="official-sparse",
+    backbone=(
+        Row("downsample_layers.0.{k}.{p}", "backbone.downsample_layers.0.{k}.{p}"),
+        Row("downsample_layers.{i}.0.ln.{p}", "backbone.downsample_layers.{i}.0.{p}"),
+        Row("downsample_layers.{i}.1.kernel", "backbone.downsample_layers.{i}.1.weight", KERNEL),
+        Row("downsample_layers.{i}.1.bias", "backbone.downsample_layers.{i}.1.bias", ROW),
+        *_blocks(
+            "stages.{i}.{j}.",
+            ("dwconv.kernel", "dwconv.weight", DEPTHWISE),
+            ("dwconv.bias", "dwconv.bias", ROW),
+            ("norm.ln.{p}", "norm.{p}"),
+            ("pwconv1.linear.{p}", "pwconv1.{p}"),
+            ("grn.{g}", "grn.{g}", ROW),
+            ("pwconv2.linear.{p}", "pwconv2.{p}"),
+        ),
+    ),
+    around=(
+        Row("proj.{p}", "decoder.proj.{p}", CONV_1X1),
+        Row("mask_token", "decoder.mask_token", TOKEN),
+        Row("decoder.{j}.dwconv.{p}", "decoder.blocks.{j}.dwconv.{p}"),
+        Row("decoder.{j}.norm.{p}", "decoder.blocks.{j}.norm.{p}"),
+        Row("decoder.{j}.pwconv1.{p}", "decoder.blocks.{j}.pwconv1.{p}"),
+        Row("decoder.{j}.grn.{g}", "decoder.blocks.{j}.grn.{g}", CELL),
+        Row("decoder.{j}.pwconv2.{p}", "decoder.blocks.{j}.pwconv2.{p}"),
+        Row("pred.{p}", "decoder.pred.{p}", CONV_1X1),
+    ),
+    signature="stages.{i}.{j}.dwconv.kernel",
+    roots=("encoder.",),
+    write_root=lambda _: "encoder.",
+    wrapper="model",
+)
+
+MMPRETRAIN = Dialect(
+    name="mmpretrain",
+    backbone=(
+        _STEM_AND_DOWNSAMPLING,
+        *_blocks(
+            "stages.{i}.{j}.",
+            ("depthwise_conv.{p}", "dwconv.{p}"),
+            ("norm.{p}", "norm.{p}"),
+            ("pointwise_conv1.{p}", "pwconv1.{p}", LINEAR),
+            ("grn.{g}", "grn.{g}", VECTOR),
+            ("pointwise_conv2.{p}", "pwconv2.{p}", LINEAR),
+            ("gamma", "gamma"),
+        ),
+        Row("norm{i}.{p}", "backbone.norm{i}.{p}"),
+    ),
+    around=(Row("head.fc.{p}", _CLASSIFIER),),
+    signature="stages.{i}.{j}.depthwise_conv.weight",
+    roots=("backbone.",),
+    write_root=lambda _: "backbone.",
+    wrapper="state_dict",
+)
+
+TIMM = Dialect(
+    name="timm",
+    backbone=(
+        Row("stem.{k}.{p}", "backbone.downsample_layers.0.{k}.{p}"),
+        Row("stages.{i}.downsample.{k}.{p}", "backbone.downsample_layers.{i}.{k}.{p}"),
+        *_blocks(
+            "stages.{i}.blocks.{j}.",
+            ("conv_dw.{p}", "dwconv.{p}"),
+            ("norm.{p}", "norm.{p}"),
+            ("mlp.fc1.{p}", "pwconv1.{p}", TIMM_LINEAR),
+            ("mlp.grn.weight", "grn.gamma", VECTOR),
+            ("mlp.grn.bias", "grn.beta", VECTOR),
+            ("mlp.fc2.{p}", "pwconv2.{p}", TIMM_LINEAR),
+            ("gamma", "gamma"),
+        ),
+        Row("head.norm.{p}", _FINAL_NORM),
+        Row("head.fc.{p}", _CLASSIFIER),
+    ),
+    around=(),
+    signature="stages.{i}.blocks.{j}.conv_dw.weight",
+)
+
+
+def _hugging_face_root(tensors: Mapping[str, Tensor]) -> str:
+    """``ForImageClassification`` names its network after the class; the bare ``Model`` does not."""
+    if "head.fc.weight" not in tensors:
+        return ""
+    return "convnextv2." if any(".grn." in name for name in tensors) else "convnext."
+
+
+HUGGING_FACE = Dialect(
+    name="huggingface",
+    backbone=(
+        Row("embeddings.patch_embeddings.{p}", "backbone.downsample_layers.0.0.{p}"),
+        Row("embeddings.layernorm.{p}", "backbone.downsample_layers.0.1.{p}"),
+        Row("encoder.stages.{i}.downsampling_layer.{k}.{p}", "backbone.downsample_layers.{i}.{k}.{p}"),
+        *_blocks(
+            "encoder.stages.{i}.layers.{j}.",
+            ("dwconv.{p}", "dwconv.{p}"),
+            ("layernorm.{p}", "norm.{p}"),
+            ("pwconv1.{p}", "pwconv1.{p}"),
+            ("grn.weight", "grn.gamma", CELL),
+            ("grn.bias", "grn.beta", CELL),
+            ("pwconv2.{p}", "pwconv2.{p}"),
+            ("layer_scale_parameter", "gamma"),
+        ),
+        Row("layernorm.{p}", _FINAL_NORM),
+        Row("hidden_states_norms.stage1.{p}", "backbone.norm0.{p}"),  # of ConvNextV2Backbone
+        Row("hidden_states_norms.stage2.{p}", "backbone.norm1.{p}"),
+        Row("hidden_states_norms.stage3.{p}", "backbone.norm2.{p}"),
+        Row("hidden_states_norms.stage4.{p}", "backbone.norm3.{p}"),
+    ),
+    around=(Row("classifier.{p}", _CLASSIFIER),),
+    signature="encoder.stages.{i}.layers.{j}.dwconv.weight",
+    roots=("convnextv2.", "convnext."),
+    write_root=_hugging_face_root,
+)
+
+DIALECTS = {d.name: d for d in (OFFICIAL, OFFICIAL_SPARSE, MMPRETRAIN, TIMM, HUGGING_FACE, OURS)}

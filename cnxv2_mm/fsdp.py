@@ -1,0 +1,136 @@
+"""Fully sharded training (PyTorch's FSDP by mmengine's ``FSDPStrategy``), with checkpoints like everyone else's.
+
+What differs from mmengine 0.10, and why:
+
+- Resuming works: there ``FSDP.optim_state_dict_to_load`` gets its arguments in the order of torch 2.0.
+- The optimiser's state is stored as a single process stores it, so that a run resumes on any number of GPUs, with or
+  without FSDP; there parameters are keyed by name, and a plain optimiser loads that without complaint.
+- It runs on CPU processes, for tests.
+
+``configs/_base_/fsdp.py`` uses it.
+"""
+
+from typing import Any
+
+import torch
+from mmengine._strategy import FSDPStrategy as MMEngineFSDPStrategy
+from mmengine.config import Config
+from mmengine.device import get_device
+from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel
+
+from cnxv2_mm.backbone import ConvNeXtV2Block
+from cnxv2_mm.registry import FUNCTIONS, STRATEGIES
+
+_WRAPPERS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+
+
+@FUNCTIONS.register_module()
+def convnext_blocks(module: nn.Module, recurse: bool = False, nonwrapped_numel: int = 0) -> bool:
+    """Picks the ConvNeXt blocks, of the encoder and of FCMAE's decoder.
+
+    It serves as FSDP's ``auto_wrap_policy`` and as the ``check_fn`` of activation checkpointing.
+
+    Args:
+        module: The module in question.
+        recurse: FSDP asks whether to look inside ``module``; always.
+        nonwrapped_numel: FSDP tells how many parameters are left in it; not used.
+    """
+    return recurse or isinstance(module, ConvNeXtV2Block)
+
+
+@STRATEGIES.register_module()
+class FSDPStrategy(MMEngineFSDPStrategy):
+    """mmengine's strategy, with ``state_dict_cfg='full'``; see the top of the file.
+
+    Every process reads the whole checkpoint when it resumes: for huge 8 GB of the machine's memory each.
+
+    Args:
+        **kwargs: What mmengine's takes.
+
+    Raises:
+        ValueError: Another ``state_dict_cfg``.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        if kwargs.setdefault("state_dict_cfg", "full") != "full":
+            raise ValueError(
+                f"state_dict_cfg={kwargs['state_dict_cfg']!r}: set it to 'full'; a sharded checkpoint loads on the "
+                "same number of GPUs only, and in no detector"
+            )
+        super().__init__(**kwargs)
+
+    def optim_state_dict(self) -> dict[str, Any]:
+        """The optimiser's state as a single process has it; complete on rank 0, without moments elsewhere."""
+        wrapper = self.optim_wrapper
+        local = wrapper.optimizer.state_dict()
+        kinds = sorted({kind for state in local["state"].values() for kind in state})
+        kinds = _union_of_processes(kinds)
+        state: dict[str, dict[str, Tensor]] = {}
+        for kind in kinds:
+            # One kind (exp_avg, ...) at a time: on the CPU, FSDP returns views of one buffer for all of them.
+            only = {i: {k: v for k, v in values.items() if k == kind} for i, values in local["state"].items()}
+            whole = FullyShardedDataParallel.optim_state_dict(
+                self.model, wrapper.optimizer, optim_state_dict={**local, "state": only}
+            )
+            for name, values in whole.get("state", {}).items():
+                state.setdefault(name, {}).update(values)
+        number = {name: i for i, name in enumerate(self._names())}
+        extra = {k: v for k, v in wrapper.state_dict().items() if k not in local}  # what mmengine's wrapper adds
+        return {
+            **extra,
+            "state": {number[name]: values for name, values in state.items()},
+            "param_groups": local["param_groups"],
+        }
+
+    def load_optim_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Spreads an optimiser's state over the processes.
+
+        Args:
+            state_dict: What :meth:`optim_state_dict` or a single process saved.
+        """
+        names = self._names()
+        groups = [{**group, "params": [names[i] for i in group["params"]]} for group in state_dict["param_groups"]]
+        by_name = {"state": {names[i]: s for i, s in state_dict["state"].items()}, "param_groups": groups}
+        sharded = FullyShardedDataParallel.optim_state_dict_to_load(self.model, self.optim_wrapper.optimizer, by_name)
+        extra = {k: v for k, v in state_dict.items() if k not in by_name}
+        self.optim_wrapper.load_state_dict({**sharded, **extra})
+
+    def _names(self) -> list[str]:
+        """The parameters' names in the optimiser's order, which numbers them."""
+        names = {}
+        for name, param in self.model.named_parameters():
+            for wrapper in _WRAPPERS:
+                name = name.replace(wrapper, "")
+            names[param] = name
+        return [names[p] for group in self.optim_wrapper.optimizer.param_groups for p in group["params"]]
+
+    def _wrap_model(self, model: nn.Module) -> nn.Module:
+        if get_device() == "cpu":
+            self.model_wrapper = {**(self.model_wrapper or {}), "device_id": torch.device("cpu")}
+        return super()._wrap_model(model)
+
+
+def check_hooks(config: Config) -> None:
+    """Refuses hooks that copy a model which FSDP has spread over processes.
+
+    Args:
+        config: A whole config.
+
+    Raises:
+        ValueError: ``custom_hooks`` has an ``EMAHook``, and ``strategy`` is an ``FSDPStrategy``.
+    """
+    strategy = config.get("strategy") or {}
+    hooks = [hook.get("type") for hook in config.get("custom_hooks") or [] if isinstance(hook, dict)]
+    if str(strategy.get("type")).endswith("FSDPStrategy") and any(str(hook).endswith("EMAHook") for hook in hooks):
+        raise ValueError(
+            "custom_hooks has an EMAHook, which copies the model; FSDP does not allow it: set custom_hooks=[], or "
+            "train without FSDP"
+        )
+
+
+def _union_of_processes(kinds: list[str]) -> list[str]:
+    """What any process has: one whose shards are empty has no state, but takes part in gathering it."""
+    everyone: list[list[str] | None] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(everyone, kinds)
+    return sorted({kind for some in everyone for kind in some or ()})

@@ -1,0 +1,12 @@
+"""FCMAE pre-training of ConvNeXt V2 Huge on ImageNet-1K, 800 epochs: base's recipe, as for every size [P8].
+
+    torchrun --nnodes 8 --nproc_per_node 8 tools/train.py configs/fcmae/fcmae_convnextv2-huge_64xb64-800e_in1k.py \
+        --launcher pytorch
+
+GPUs: 64 x 64 images = 4096 [P8]. Expected: after fine-tuning 85.8 % top-1 (paper, table 4; not run here).
+The tags are those of fcmae_convnextv2-base_64xb64-800e_in1k.py.
+"""
+
+_base_ = "./fcmae_convnextv2-base_64xb64-800e_in1k.py"
+
+model = dict(backbone=dict(arch="huge", with_cp=True))  # with_cp [ours]: memory

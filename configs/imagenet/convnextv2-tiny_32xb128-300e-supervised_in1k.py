@@ -1,0 +1,15 @@
+"""ConvNeXt V2 Tiny, trained on ImageNet-1K with labels only: base's recipe.
+
+    torchrun --nnodes 4 --nproc_per_node 8 \
+        tools/train.py configs/imagenet/convnextv2-tiny_32xb128-300e-supervised_in1k.py --launcher pytorch
+
+GPUs: 32 x 128 images = 4096 [V1]. Expected: 82.5 % top-1 (paper, table 14, which gives no recipe; not run here).
+The tags are those of base's file.
+"""
+
+_base_ = "./convnextv2-base_32xb128-300e-supervised_in1k.py"
+
+model = dict(
+    backbone=dict(arch="tiny", drop_path_rate=0.1),  # [V1]
+    head=dict(in_channels=768),
+)

@@ -1,0 +1,140 @@
+"""From file to file: everything is written or nothing, and the report accounts for every name."""
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from cnxv2_mm import ConvNeXtV2
+from cnxv2_mm.checkpoints import DIALECTS, convert, load
+from cnxv2_mm.checkpoints.architecture import Architecture
+from tests.checkpoints.peers import SMALL, in_dialect, random_decoder, random_network
+
+ARCH = {"depths": SMALL.depths, "channels": SMALL.channels}
+
+
+def without(tensors, *parts):
+    return {n: t for n, t in tensors.items() if not any(part in n for part in parts)}
+
+
+def half_of_grn(tensors):
+    names = [name for name in tensors if ".grn." in name]
+    return {name: tensors[name] for name in tensors if name not in names[::2]}
+
+
+def with_nan(tensors):
+    (name, *_) = (name for name in tensors if ".grn." in name)
+    return tensors | {name: torch.full_like(tensors[name], float("nan"))}
+
+
+# What was done to the tensors of a file -> what the error says.
+HOSTILE = {
+    "another architecture": (
+        lambda tensors: {"conv1.weight": torch.ones(64, 3, 7, 7), "layer1.0.conv1.weight": torch.ones(2)},
+        r"it holds no ConvNeXt in any of the dialects .*: its names begin with conv1\., layer1\.",
+    ),
+    "half of the GRN": (
+        half_of_grn,
+        r"its tensors are 5 missing \(backbone\.stages\.0\.0\.grn\.gamma; .*get or write it",
+    ),
+    "a stage without its blocks": (
+        lambda tensors: without(tensors, "stages.2.0.", "stages.2.1.", "stages.2.blocks.", "stages.2.layers."),
+        r"missing \(backbone\.stages\.2\.0\.dwconv\.weight",
+    ),
+    "no stem": (
+        lambda tensors: without(tensors, "downsample_layers.0.0", "stem.0", "patch_embeddings"),
+        r"2 missing \(backbone\.downsample_layers\.0\.0\.weight; backbone\.downsample_layers\.0\.0\.bias\)",
+    ),
+    "half a head": (
+        lambda tensors: without(tensors, "fc.bias", "head.bias", "classifier.bias"),
+        r"1 missing \(head\.fc\.b",
+    ),
+    "NaN inside": (with_nan, r"1 with NaN or infinite numbers \(backbone\.stages\.0\.0\.grn\.gamma\): .* diverged"),
+    "another width": (
+        lambda tensors: {n: t[:-1] if n.endswith("norm.weight") else t for n, t in tensors.items()},
+        r"of another shape \(backbone\..*norm\.weight \(\d+,\) instead of \(\d+,\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("dialect", [name for name in DIALECTS if name != "official-sparse"])
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_bad_network_is_refused_and_nothing_is_written_or_loaded(case, dialect, tmp_path):
+    change, message = HOSTILE[case]
+    source, target = tmp_path / "bad.pth", tmp_path / "new.pth"
+    torch.save({"model": change(in_dialect(random_network(), dialect))}, source)
+    with pytest.raises(ValueError, match=rf"checkpoint='.*bad\.pth': .*{message}"):
+        convert(source, target, "ours")
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.pth"]
+    backbone = ConvNeXtV2(ARCH)
+    before = {n: t.clone() for n, t in backbone.state_dict().items()}
+    with pytest.raises(ValueError, match=rf"checkpoint='.*bad\.pth': .*{message}"):
+        load(backbone, source)
+    assert all(torch.equal(before[n], t) for n, t in backbone.state_dict().items())
+
+
+@pytest.mark.parametrize("dialect", ["official", "timm", "mmpretrain"])
+def test_extra_names_in_the_network_are_refused(dialect, tmp_path):
+    inner = DIALECTS[dialect].write_root(random_network())
+    tensors = in_dialect(random_network(), dialect) | {f"{inner}attention.qkv.weight": torch.ones(3)}
+    torch.save(tensors, tmp_path / "extra.pth")
+    with pytest.raises(
+        ValueError, match=rf"extra\.pth': .* 1 unknown to the dialect \({inner}attention\.qkv\.weight\)"
+    ):
+        convert(tmp_path / "extra.pth", tmp_path / "new.pth", "ours")
+    assert not (tmp_path / "new.pth").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_file_is_converted_with_a_report_of_every_name(dialect, suffix, tmp_path):
+    network = random_network() | random_decoder()
+    torch.save({"state_dict": network, "meta": {}}, tmp_path / "ours.pth")
+    conversion = convert(tmp_path / "ours.pth", tmp_path / f"new{suffix}", dialect)
+    written = load_file(tmp_path / "new.safetensors") if suffix == ".safetensors" else torch.load(tmp_path / "new.pth")
+    if suffix == ".pth" and DIALECTS[dialect].wrapper:
+        written = written[DIALECTS[dialect].wrapper]
+    expected = in_dialect(network, dialect)
+    assert written.keys() == expected.keys()
+    assert all(torch.equal(written[name], expected[name]) for name in expected)
+    assert conversion.source == "ours"
+    assert conversion.entry == "state_dict"
+    assert conversion.architecture == Architecture(SMALL.depths, SMALL.channels, 3, True, False)
+    assert {*conversion.used, *(n for names in conversion.dropped.values() for n in names)} == set(network)
+    assert len(conversion.used) == len(written)
+
+
+def test_safetensors_are_marked_as_pytorch_s(tmp_path):
+    """transformers refuses files without this mark."""
+    from safetensors import safe_open
+
+    save_file(random_network(), tmp_path / "ours.safetensors")
+    convert(tmp_path / "ours.safetensors", tmp_path / "new.safetensors", "huggingface")
+    with safe_open(tmp_path / "new.safetensors", framework="pt") as file:
+        assert file.metadata() == {"format": "pt"}
+
+
+def test_a_file_may_be_replaced_by_its_conversion(tmp_path):
+    path = tmp_path / "file.pth"
+    torch.save(random_network(), path)
+    assert convert(path, path, "timm").source == "ours"
+    assert convert(path, path, "official").source == "timm"
+
+
+def test_half_precision_stays_half(tmp_path):
+    torch.save({n: t.bfloat16() for n, t in random_network().items()}, tmp_path / "half.pth")
+    convert(tmp_path / "half.pth", tmp_path / "new.safetensors", "timm")
+    assert {t.dtype for t in load_file(tmp_path / "new.safetensors").values()} == {torch.bfloat16}
+
+
+def test_an_unknown_dialect_lists_the_known_ones(tmp_path):
+    with pytest.raises(
+        ValueError, match="dialect='keras' is unknown; choose one of official, official-sparse, mmpretrain"
+    ):
+        convert(tmp_path / "file.pth", tmp_path / "new.pth", "keras")
+
+
+def test_v1_cannot_become_sparse(tmp_path):
+    torch.save(random_network(v1=True), tmp_path / "v1.pth")
+    with pytest.raises(ValueError, match=r"v1\.pth': official-sparse networks have no place for 5 of its tensors"):
+        convert(tmp_path / "v1.pth", tmp_path / "new.pth", "official-sparse")
+    assert not (tmp_path / "new.pth").exists()

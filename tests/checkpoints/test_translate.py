@@ -1,0 +1,126 @@
+"""Every tensor is used, dropped with a reason, or an error."""
+
+import pytest
+import torch
+
+from cnxv2_mm import ConvNeXtV2
+from cnxv2_mm.checkpoints.dialects import DIALECTS
+from cnxv2_mm.checkpoints.translate import from_ours, to_ours
+from tests.checkpoints.peers import SMALL, in_dialect, random_decoder, random_network
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_name_of_a_file_is_accounted_for(dialect):
+    tensors = in_dialect(random_network() | random_decoder(), dialect)
+    translation = to_ours(tensors)
+    assert set(translation.origins.values()) == set(tensors)
+    assert translation.origins.keys() == translation.tensors.keys()
+    assert not translation.dropped
+    assert not translation.unknown
+
+
+def test_the_rest_of_a_detector_is_dropped_with_a_reason():
+    others = {"neck.fpn.weight": torch.ones(1), "rpn_head.conv.bias": torch.ones(1)}
+    translation = to_ours(in_dialect(random_network(), "ours") | others)
+    assert translation.dropped == {"outside the network 'backbone.'": list(others)}
+    translation.check()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_name_within_the_network_that_the_dialect_lacks_is_an_error(dialect):
+    tensors = in_dialect(random_network(), dialect)
+    inner = DIALECTS[dialect].write_root(random_network())
+    translation = to_ours(tensors | {f"{inner}stages.0.0.attention.weight": torch.ones(1)})
+    assert translation.unknown == [f"{inner}stages.0.0.attention.weight"]
+    with pytest.raises(ValueError, match=r"1 unknown to the dialect \(.*stages\.0\.0\.attention\.weight\)"):
+        translation.check()
+
+
+def test_averaged_weights_lose_their_wrapper_and_their_counter():
+    tensors = {f"module.{n}": t for n, t in in_dialect(random_network(), "ours").items()}
+    translation = to_ours(tensors | {"steps": torch.tensor(7)})
+    assert translation.tensors.keys() == random_network().keys()
+    assert translation.dropped == {"steps of the averaging": ["steps"]}
+
+
+def test_a_tensor_twice_is_an_error():
+    tensors = in_dialect(random_network(), "ours")
+    name = "backbone.norm3.weight"
+    with pytest.raises(ValueError, match="holds a tensor twice"):
+        to_ours(tensors | {f"module.{name}": tensors[name]})
+    hugging_face = in_dialect(random_network(), "huggingface")
+    again = {"convnextv2.hidden_states_norms.stage4.weight": torch.ones(32)}
+    with pytest.raises(ValueError, match=r"layernorm\.weight' and '.*stage4\.weight' are the same tensor"):
+        to_ours(hugging_face | again)
+
+
+def test_a_prefix_chooses_among_networks():
+    teacher, student = random_network(), random_network()
+    both = {f"teacher.{n}": t for n, t in teacher.items()} | {f"student.{n}": t for n, t in student.items()}
+    for prefix in ("teacher.", "teacher.backbone.", "teacher.backbone"):  # mmengine, too, adds the last dot
+        translation = to_ours(both, prefix)
+        assert torch.equal(translation.tensors["backbone.norm3.weight"], teacher["backbone.norm3.weight"])
+        assert ("head.fc.weight" in translation.tensors) == (prefix == "teacher.")
+        assert set(translation.dropped) == {f"outside prefix={prefix.rstrip('.') + '.'!r}"}
+
+
+def test_no_prefix_and_an_empty_one_are_the_same():
+    assert to_ours(random_network(), "").tensors.keys() == to_ours(random_network()).tensors.keys()
+
+
+def test_a_wrong_prefix_names_those_that_are_there():
+    tensors = random_network() | random_decoder()
+    with pytest.raises(
+        ValueError, match=r"begins with prefix='encoder\.'; its names begin with backbone\., head\., de"
+    ):
+        to_ours(tensors, "encoder.")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "dropped", "missing"),
+    [
+        ("official", ["output norms", "decoder"], []),
+        ("official-sparse", ["output norms", "final norm", "classifier"], []),
+        ("mmpretrain", ["decoder"], []),
+        ("timm", ["output norms", "decoder"], []),
+        ("huggingface", ["decoder"], []),
+        ("ours", [], []),
+    ],
+)
+def test_what_a_dialect_cannot_hold_is_dropped_with_a_reason(dialect, dropped, missing):
+    tensors = {
+        f"backbone.{n}": t
+        for n, t in ConvNeXtV2({"depths": SMALL.depths, "channels": SMALL.channels}).state_dict().items()
+    }
+    tensors |= random_decoder() | {n: t for n, t in random_network().items() if n.startswith("head.")}
+    writing = from_ours(tensors, DIALECTS[dialect])
+    assert set(writing.dropped) == {f"{dialect} checkpoints hold no {part}" for part in dropped}
+    assert len(writing.tensors) + sum(map(len, writing.dropped.values())) == len(tensors)
+    assert writing.missing == missing
+
+
+@pytest.mark.parametrize(
+    ("dialect", "missing"),
+    [
+        ("official", ["final norm", "classifier"]),
+        ("official-sparse", ["decoder"]),
+        ("timm", ["final norm", "classifier"]),
+        ("ours", ["final norm", "classifier", "decoder"]),
+    ],
+)
+def test_what_a_bare_encoder_lacks_is_said(dialect, missing):
+    encoder = {n: t for n, t in random_network().items() if ".stages." in n or ".downsample" in n}
+    assert from_ours(encoder, DIALECTS[dialect]).missing == missing
+
+
+def test_a_dialect_without_layer_scale_refuses_v1():
+    with pytest.raises(ValueError, match=r"official-sparse networks have no place for 5 .*stages\.0\.0\.gamma"):
+        from_ours(random_network(v1=True), DIALECTS["official-sparse"])
+
+
+def test_part_of_a_network_is_none_in_another_library():
+    two = ConvNeXtV2({"depths": SMALL.depths, "channels": SMALL.channels}, out_indices=(1,)).state_dict()
+    tensors = {f"backbone.{n}": t for n, t in two.items()}
+    with pytest.raises(ValueError, match="has 2 of the 4 stages, and timm networks have all"):
+        from_ours(tensors, DIALECTS["timm"])
+    assert len(from_ours(tensors, DIALECTS["ours"]).tensors) == len(tensors)

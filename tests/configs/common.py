@@ -1,0 +1,51 @@
+"""The configs, loaded and built without memory, for every test of them."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, init_default_scope
+from torch import nn
+
+import cnxv2_mm  # noqa: F401  (registers, and stands in for mmcv's operators)
+from cnxv2_mm.runner_config import load_config
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("fcmae", "imagenet", "coco", "ade20k")
+CONFIGS = [str(p.relative_to(ROOT)) for folder in FOLDERS for p in sorted((ROOT / "configs" / folder).glob("*.py"))]
+ALL_SIZES = ("atto", "femto", "pico", "nano", "tiny", "base", "large", "huge")
+
+
+@cache
+def load(path: str) -> Config:
+    """A config by its path from the repository's root. Shared: tests that change it copy it first."""
+    return load_config(str(ROOT / path))
+
+
+@cache
+def build(path: str) -> nn.Module:
+    """Its model on the meta device: every shape, no numbers, so that huge costs nothing."""
+    cfg = load(path)
+    return build_model(cfg.model, cfg.default_scope)
+
+
+def build_model(model: dict, scope: str) -> nn.Module:
+    init_default_scope(scope)
+    with torch.device("meta"):
+        return MODELS.build(model)
+
+
+def optimizer_groups(model: nn.Module, optim_wrapper: dict, scope: str) -> list[dict]:
+    """What the configured constructor makes of the model; mixed precision, which needs a GPU, is left out."""
+    init_default_scope(scope)
+    plain = {k: v for k, v in optim_wrapper.items() if k not in ("dtype", "loss_scale")}
+    return build_optim_wrapper(model, ConfigDict(plain, type="OptimWrapper")).optimizer.param_groups
+
+
+def size_of(path: str) -> str:
+    """The size that a file's name speaks of."""
+    found = re.findall("|".join(ALL_SIZES), Path(path).name)
+    return found[0] if found else "tiny"  # folder.py and its like

@@ -1,0 +1,120 @@
+"""Learning rate and weight decay of every parameter, against the formulas of ``oracle.py``.
+
+Of every config; and of all eight sizes inside a classifier, a detector and a segmentor, through our constructor and
+those of mmpretrain, mmdetection and mmsegmentation.
+"""
+
+from copy import deepcopy
+from functools import cache
+
+import pytest
+
+from tests.configs import oracle
+from tests.configs.common import ALL_SIZES, CONFIGS, build, build_model, load, optimizer_groups, size_of
+
+LR, DECAY = 1e-3, 0.05
+OURS = "cnxv2_mm.LayerDecayOptimWrapperConstructor"
+# Of each library, a config to take heads from.
+DONORS = {
+    "mmpretrain": "configs/imagenet/convnextv2-base_32xb32-100e_in1k.py",
+    "mmdet": "configs/coco/mask-rcnn_convnextv2-base_fpn_lsj-3x_coco.py",
+    "mmseg": "configs/ade20k/upernet_convnextv2-base_8xb2-160k_ade20k-512x512.py",
+}
+
+
+def check(model, groups, scale, lr, decay):
+    """Every trainable parameter is in one group; ``scale`` gives its share of ``lr`` from its name in the backbone."""
+    params = dict(model.named_parameters())
+    names = {id(p): name for name, p in params.items()}
+    found = {names[id(p)]: (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
+    assert sum(len(g["params"]) for g in groups) == len(params)
+    expected = {
+        name: (
+            pytest.approx(lr * (scale(name.removeprefix("backbone.")) if name.startswith("backbone.") else 1.0)),
+            decay if oracle.is_decayed(name, p.ndim) else 0.0,
+        )
+        for name, p in params.items()
+    }
+    assert found == expected
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+def test_of_every_config(path):
+    cfg = load(path)
+    rule, optimizer = cfg.optim_wrapper.paramwise_cfg, cfg.optim_wrapper.optimizer
+    size = size_of(path)
+
+    def scale(name):
+        if rule.get("strategy", "single") == "single":
+            return oracle.single_scale(name, oracle.DEPTHS[size], rule.layer_decay_rate)
+        return oracle.group_scale(name, oracle.last_group(size), rule.layer_decay_rate)
+
+    model = build(path)
+    groups = optimizer_groups(model, cfg.optim_wrapper, cfg.default_scope)
+    check(model, groups, scale, optimizer.lr, optimizer.weight_decay)
+
+
+@cache
+def model_of(library, size):
+    """The library's model around a backbone of that size."""
+    cfg = load(DONORS[library])
+    model = deepcopy(cfg.model)
+    model.backbone.arch = size
+    channels = oracle.channels(size)
+    if library == "mmpretrain":
+        model.head.in_channels = channels[-1]
+    elif library == "mmdet":
+        model.neck.in_channels = channels
+    else:
+        model.decode_head.in_channels = channels
+        model.auxiliary_head.in_channels = channels[2]
+    return build_model(model, library)
+
+
+def groups_by(library, size, constructor, **paramwise_cfg):
+    wrapper = {
+        "constructor": constructor,
+        "optimizer": {"type": "AdamW", "lr": LR, "weight_decay": DECAY},
+        "paramwise_cfg": paramwise_cfg,
+    }
+    return optimizer_groups(model_of(library, size), wrapper, library)
+
+
+@pytest.mark.parametrize("size", ALL_SIZES)
+@pytest.mark.parametrize("library", DONORS)
+def test_our_constructor_in_each_library(library, size):
+    depths, last = oracle.DEPTHS[size], oracle.last_group(size)
+    groups = groups_by(library, size, OURS, layer_decay_rate=0.9, strategy="single")
+    check(model_of(library, size), groups, lambda name: oracle.single_scale(name, depths, 0.9), LR, DECAY)
+    groups = groups_by(library, size, OURS, layer_decay_rate=0.6, strategy="group")
+    check(model_of(library, size), groups, lambda name: oracle.group_scale(name, last, 0.6), LR, DECAY)
+
+
+@pytest.mark.parametrize("size", ALL_SIZES)
+def test_constructor_of_mmpretrain(size):
+    """It asks the backbone for depths, and decays no vector when told so: GRN's are vectors."""
+    no_decay = {"norm_decay_mult": 0.0, "bias_decay_mult": 0.0, "flat_decay_mult": 0.0}
+    groups = groups_by(
+        "mmpretrain", size, "mmpretrain.LearningRateDecayOptimWrapperConstructor", layer_decay_rate=0.9, **no_decay
+    )
+    depths = oracle.DEPTHS[size]
+    check(model_of("mmpretrain", size), groups, lambda name: oracle.single_scale(name, depths, 0.9), LR, DECAY)
+
+
+@pytest.mark.parametrize("size", ALL_SIZES)
+@pytest.mark.parametrize("library", ["mmdet", "mmseg"])
+def test_constructors_of_mmdet_and_mmseg(library, size):
+    """They know ConvNeXt by the class's name and its parameters by theirs; their ``num_layers`` is set by hand."""
+    last = 12 if oracle.DEPTHS[size][2] == 27 else 6
+    constructor = f"{library}.LearningRateDecayOptimizerConstructor"
+    for decay_type, scale in (("layer_wise", oracle.group_scale), ("stage_wise", oracle.stage_scale)):
+        groups = groups_by(library, size, constructor, decay_rate=0.8, decay_type=decay_type, num_layers=last)
+        check(model_of(library, size), groups, lambda name, scale=scale: scale(name, last, 0.8), LR, DECAY)
+
+
+def test_the_formulas_give_the_numbers_of_the_official_code():
+    """Stem scales that follow from ``optim_factory.py``: atto 0.9 ** 12, tiny 0.9 ** 18, base in groups 0.6 ** 13."""
+    stem = "downsample_layers.0.0.weight"
+    assert oracle.single_scale(stem, oracle.DEPTHS["atto"], 0.9) == pytest.approx(0.282, abs=5e-4)
+    assert oracle.single_scale(stem, oracle.DEPTHS["tiny"], 0.9) == pytest.approx(0.150, abs=5e-4)
+    assert oracle.group_scale(stem, oracle.last_group("base"), 0.6) == pytest.approx(1.3e-3, abs=5e-5)

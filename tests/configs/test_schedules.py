@@ -1,0 +1,152 @@
+"""The learning rate at named iterations, from the schedulers that mmengine's own runner builds.
+
+Oracle: ``adjust_learning_rate`` of the official code, a linear rise and then half a cosine; V1's steps and polynomial.
+"""
+
+import math
+from collections import defaultdict
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torch.utils.data import TensorDataset
+
+from tests.configs import oracle
+from tests.configs.common import load
+from tests.configs.test_values import FROM_22K, IN1K, IN22K
+
+
+def learning_rates(cfg, tmp_path, epoch_length, **train_cfg):
+    """The rate used in every iteration, in units of the highest one."""
+    init_default_scope("mmengine")
+    runner = Runner(
+        model=torch.nn.Linear(1, 1),
+        work_dir=str(tmp_path),
+        train_dataloader={
+            "dataset": TensorDataset(torch.zeros(epoch_length)),
+            "batch_size": 1,
+            "sampler": {"type": "DefaultSampler", "shuffle": False},
+        },
+        train_cfg={**cfg.train_cfg, **train_cfg, "val_interval": 10**9},
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 1.0}},
+        param_scheduler=cfg.param_scheduler,
+        default_hooks={"logger": None},
+        experiment_name=tmp_path.name + str(id(cfg)),
+    )
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    schedulers = runner.build_param_scheduler(runner.param_schedulers)
+    rates = []
+    for iteration in range(runner.max_iters):
+        rates.append(runner.optim_wrapper.param_groups[0]["lr"])
+        for scheduler in schedulers:
+            if not scheduler.by_epoch or (iteration + 1) % epoch_length == 0:
+                scheduler.step()
+    return rates
+
+
+def cosine(part, lowest):
+    """Half a cosine from 1 to ``lowest``, ``part`` of the way."""
+    return lowest + (1 - lowest) * (1 + math.cos(math.pi * part)) / 2
+
+
+def check_cosine(rates, warmup, lowest):
+    """At the beginning, in the middle of the rise, at its end, at quarters of the cosine, in the last iteration."""
+    total = len(rates)
+    if warmup:
+        assert rates[0] == pytest.approx(1e-6)
+        assert rates[warmup // 2] == pytest.approx(0.5, abs=0.51 / warmup + 0.01)
+        assert rates[warmup - 1] == pytest.approx(1.0)
+    for quarter in (0, 1, 2, 3):
+        at = warmup + (total - warmup) * quarter // 4
+        assert rates[at] == pytest.approx(cosine((at - warmup) / (total - warmup), lowest))
+    assert rates[-1] == pytest.approx(cosine(1 - 1 / (total - warmup), lowest))
+
+
+LENGTH = 12  # iterations in an epoch
+ROWS = [
+    *((path, oracle.IN1K[size], 1024) for size, path in IN1K.items()),
+    *((path, oracle.IN22K[size], 4096) for size, path in IN22K.items()),
+    *((path, oracle.IN22K_IN1K[size], 512) for (size, _), path in FROM_22K.items()),
+]
+
+
+@pytest.mark.parametrize(("path", "row", "batch"), ROWS, ids=[path for path, _, _ in ROWS])
+def test_fine_tuning(path, row, batch, tmp_path):
+    rates = learning_rates(load(path), tmp_path, LENGTH)
+    assert len(rates) == row.epochs * LENGTH
+    check_cosine(rates, row.warmup * LENGTH, 1e-6 / (row.base_lr * batch / 256))  # official min_lr 1e-6
+
+
+@pytest.mark.parametrize(
+    ("path", "warmup", "epochs"),
+    [
+        ("fcmae_convnextv2-base_64xb64-800e_in1k.py", 40, 800),
+        ("fcmae_convnextv2-huge_64xb64-1600e_in1k.py", 40, 1600),
+        ("fcmae_convnextv2-base_1xb128-accum32-1600e_in1k.py", 40, 1600),
+        # 1600 epochs of 1 281 167 images are 144 of 14 197 122; 40 of them 3.6
+        ("fcmae_convnextv2-base_64xb64-144e_in22k.py", 3.6, 144),
+    ],
+)
+def test_pre_training(path, warmup, epochs, tmp_path):
+    rates = learning_rates(load(f"configs/fcmae/{path}"), tmp_path, LENGTH)
+    assert len(rates) == epochs * LENGTH
+    check_cosine(rates, int(warmup * LENGTH), 0.0)
+
+
+@pytest.mark.parametrize("epochs", [1, 100, 800])
+def test_pre_training_on_a_folder_takes_any_number_of_epochs(epochs, tmp_path):
+    """A rise over 40 epochs times a cosine over the whole training."""
+    rates = learning_rates(load("configs/fcmae/folder.py"), tmp_path, LENGTH, max_epochs=epochs)
+    total, rise = epochs * LENGTH, 40 * LENGTH - 1
+    expected = [
+        (1e-6 + (1 - 1e-6) * min(i / rise, 1)) * cosine(i / total, 0.0) for i in range(0, total, max(total // 7, 1))
+    ]
+    assert rates[:: max(total // 7, 1)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "path", ["convnextv2-base_32xb128-300e-supervised_in1k.py", "convnext-v1-tiny_32xb128-300e_in1k.py"]
+)
+def test_supervised(path, tmp_path):
+    rates = learning_rates(load(f"configs/imagenet/{path}"), tmp_path, LENGTH)
+    assert len(rates) == 300 * LENGTH
+    check_cosine(rates, 20 * LENGTH, 1e-6 / 4e-3)  # V1: 20 epochs of warm-up, min_lr 1e-6
+
+
+def test_low_data(tmp_path):
+    rates = learning_rates(load("configs/imagenet/lowdata_convnextv2-tiny_1xb32-50e_folder.py"), tmp_path, LENGTH)
+    assert len(rates) == 50 * LENGTH
+    check_cosine(rates, 5 * LENGTH, 1e-6 / 1e-4)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "mask-rcnn_convnextv2-huge_fpn_lsj-3x_coco.py",
+        "cascade-mask-rcnn_convnextv2-base_fpn_4conv1fc-giou_ms-crop-3x_coco.py",
+    ],
+)
+def test_detection(path, tmp_path):
+    """1000 iterations of warm-up, then a tenth at 27 and again at 33 of 36 epochs."""
+    length = 100
+    rates = learning_rates(load(f"configs/coco/{path}"), tmp_path, length)
+    assert len(rates) == 36 * length
+    assert [rates[0], rates[999]] == pytest.approx([1e-3, 1.0])
+    assert rates[500] == pytest.approx(0.5, abs=2e-3)
+    spans = defaultdict(set)
+    for iteration, rate in enumerate(rates[1000:], start=1000):
+        spans[sum(iteration >= epoch * length for epoch in (27, 33))].add(round(rate, 9))
+    assert spans == {0: {1.0}, 1: {0.1}, 2: {0.01}}
+
+
+def test_segmentation(tmp_path):
+    """V1: 1500 iterations of warm-up from 1e-6, then straight down to zero at 160 000."""
+    path = "configs/ade20k/upernet_convnextv2-base_8xb2-160k_ade20k-512x512.py"
+    rates = learning_rates(load(path), tmp_path, 10)
+    assert len(rates) == 160_000
+    assert [rates[0], rates[1499], rates[1500]] == pytest.approx([1e-6, 1.0, 1.0])
+    middle = 1500 + 158_500 // 2
+    assert rates[middle] == pytest.approx(0.5, abs=1e-4)
+    assert rates[-1] == pytest.approx(0.0, abs=1e-5)

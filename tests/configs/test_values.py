@@ -1,0 +1,210 @@
+"""What the configs hold is what the paper's tables print, and what their headers promise is there."""
+
+import ast
+import re
+
+import pytest
+from torch import nn
+
+from cnxv2_mm.backbone import ConvNeXtV2
+from tests.configs import oracle
+from tests.configs.common import ALL_SIZES, CONFIGS, ROOT, build, load, size_of
+
+IN1K = {size: f"configs/imagenet/convnextv2-{size}_32xb32-{row.epochs}e_in1k.py" for size, row in oracle.IN1K.items()}
+IN22K = {size: f"configs/imagenet/convnextv2-{size}_64xb64-90e_in22k.py" for size in oracle.IN22K}
+RESOLUTIONS = {"nano": (224, 384), "tiny": (224, 384), "base": (224, 384), "large": (224, 384), "huge": (384, 512)}
+FROM_22K = {
+    (size, side): f"configs/imagenet/convnextv2-{size}_in22k-pre_16xb32-{oracle.IN22K_IN1K[size].epochs}e_in1k"
+    + ("" if side == 224 else f"-{side}px")
+    + ".py"
+    for size, sides in RESOLUTIONS.items()
+    for side in sides
+}
+FULL_RECIPES = (
+    "fcmae_convnextv2-base_64xb64-800e_in1k.py",
+    "convnextv2-base_32xb32-100e_in1k.py",
+    "convnextv2-base_64xb64-90e_in22k.py",
+    "mask-rcnn_convnextv2-base_fpn_lsj-3x_coco.py",
+    "cascade-mask-rcnn_convnextv2-base_fpn_4conv1fc-giou_ms-crop-3x_coco.py",
+    "upernet_convnextv2-base_8xb2-160k_ade20k-512x512.py",
+)
+# Images an update: the first pattern that a path has. Table 8; V1's training; tables 12, 13, 9-11; appendix A.3; V1's
+# detectors; appendix A.4. Configs for one's own folder have no published one.
+BATCH = {
+    r"fcmae/fcmae_": 4096,
+    r"32xb128-300e": 4096,
+    r"_in22k\.py": 4096,
+    r"in22k-pre": 512,
+    r"imagenet/convnext": 1024,
+    r"coco/mask": 32,
+    r"coco/cascade": 16,
+    r"ade20k/": 16,
+}
+
+
+def check_fine_tuning(path, row, batch):
+    cfg = load(path)
+    size = size_of(path)
+    optimizer, rule = cfg.optim_wrapper.optimizer, cfg.optim_wrapper.paramwise_cfg
+    assert (optimizer.type, optimizer.betas) == ("AdamW", (0.9, 0.999))
+    assert optimizer.lr == pytest.approx(row.base_lr * batch / 256)
+    assert optimizer.weight_decay == row.weight_decay
+    assert (rule.layer_decay_rate, rule.strategy) == (row.rate, row.strategy)
+    assert cfg.train_cfg.max_epochs == row.epochs
+    warmup = [step["end"] for step in cfg.param_scheduler if step["type"] == "LinearLR"]
+    assert warmup == ([row.warmup] if row.warmup else [])
+    assert cfg.model.head.loss.label_smooth_val == row.smoothing
+    augments = cfg.model.train_cfg.augments if cfg.model.train_cfg else []
+    mix = [("Mixup", row.mix[0]), ("CutMix", row.mix[1])] if row.mix else []
+    assert [(step["type"], step["alpha"]) for step in augments] == mix
+    assert cfg.model.backbone.arch == size
+    assert cfg.model.backbone.drop_path_rate == row.drop_path
+    assert cfg.model.head.init_cfg.std == pytest.approx(0.001 * 0.02)  # "head init 0.001" times the usual 0.02
+    assert cfg.auto_scale_lr.base_batch_size == batch
+    augment = {step["type"]: step for step in cfg.train_dataloader.dataset.pipeline}
+    assert (augment["RandAugment"]["magnitude_level"], augment["RandAugment"]["magnitude_std"]) == (9, 0.5)
+    assert augment["RandomErasing"]["erase_prob"] == 0.25  # official code; not in the tables
+
+
+def averaging(path):
+    return [1 - hook["momentum"] for hook in load(path).get("custom_hooks", []) if hook["type"] == "EMAHook"]
+
+
+@pytest.mark.parametrize("size", ALL_SIZES)
+def test_fine_tuning_on_imagenet_1k(size):
+    check_fine_tuning(IN1K[size], oracle.IN1K[size], 1024)
+    assert averaging(IN1K[size]) == [0.9999]
+    assert load(IN1K[size]).model.backbone.init_cfg.checkpoint == f"convnextv2_{size}_fcmae"
+
+
+@pytest.mark.parametrize("size", oracle.IN22K)
+def test_fine_tuning_on_imagenet_22k(size):
+    check_fine_tuning(IN22K[size], oracle.IN22K[size], 4096)
+    assert averaging(IN22K[size]) == []
+    cfg = load(IN22K[size])
+    assert cfg.model.head.num_classes == cfg.model.data_preprocessor.num_classes == 21841
+    assert cfg.val_dataloader is None
+
+
+@pytest.mark.parametrize(("size", "side"), FROM_22K)
+def test_fine_tuning_from_22k_to_1k(size, side):
+    path = FROM_22K[size, side]
+    check_fine_tuning(path, oracle.IN22K_IN1K[size], 512)
+    assert averaging(path) == ([] if size == "huge" else [0.9999])
+    cfg = load(path)
+    assert cfg.train_dataloader.dataset.pipeline[1].scale == side
+    # It starts from what the run on ImageNet-22K leaves in its default work folder.
+    name = IN22K[size].rpartition("/")[2].removesuffix(".py")
+    assert (
+        cfg.model.backbone.init_cfg.checkpoint == f"work_dirs/{name}/epoch_{load(IN22K[size]).train_cfg.max_epochs}.pth"
+    )
+
+
+@pytest.mark.parametrize("epochs", [800, 1600])
+@pytest.mark.parametrize("size", ALL_SIZES)
+def test_pre_training(size, epochs):
+    """Table 8."""
+    cfg = load(f"configs/fcmae/fcmae_convnextv2-{size}_64xb64-{epochs}e_in1k.py")
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.betas, optimizer.weight_decay) == ("AdamW", (0.9, 0.95), 0.05)
+    assert optimizer.lr == pytest.approx(1.5e-4 * 4096 / 256)
+    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler[0]["end"]) == (epochs, 40)
+    assert (cfg.model.mask_ratio, cfg.model.patch_size, cfg.model.norm_pix) == (0.6, 32, True)
+    assert cfg.model.backbone.arch == size
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+def test_the_batch_is_the_papers(path):
+    """Images an iteration and GPU, times GPUs, times iterations an update: the batch that the learning rate is for."""
+    text = (ROOT / path).read_text()
+    header = re.search(r"GPUs: (\d+) x (\d+) images(?: x (\d+) iterations)?", text)
+    gpus, images, iterations = (int(n or 1) for n in header.groups())
+    cfg = load(path)
+    assert images == cfg.train_dataloader.batch_size
+    assert iterations == cfg.optim_wrapper.get("accumulative_counts", 1)
+    assert cfg.auto_scale_lr.base_batch_size == gpus * images * iterations
+    expected = next((n for pattern, n in BATCH.items() if re.search(pattern, path)), gpus * images * iterations)
+    assert gpus * images * iterations == expected
+    named = re.search(r"_(\d+)xb(\d+)", path)
+    if named:
+        assert (int(named[1]), int(named[2])) == (gpus, images)
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+def test_necks_and_heads_fit_the_backbone(path):
+    model = build(path)
+    backbone = next(m for m in model.modules() if isinstance(m, ConvNeXtV2))
+    widths = oracle.channels(size_of(path))
+    assert list(backbone.channels) == widths
+    if "/fcmae/" in path:
+        assert backbone.out_channels == ()  # output norms would not be trained
+        assert model.decoder.proj.in_features == widths[-1]
+    elif "/imagenet/" in path:
+        assert list(backbone.out_channels) == [model.head.in_channels] == widths[-1:]
+        assert backbone.gap_before_final_norm
+    elif "/coco/" in path:
+        assert list(backbone.out_channels) == list(model.neck.in_channels) == widths
+    else:
+        assert list(backbone.out_channels) == list(model.decode_head.in_channels) == widths
+        assert model.auxiliary_head.in_channels == widths[model.auxiliary_head.in_index]
+
+
+def test_the_baselines_of_version_1_have_its_blocks():
+    for path in CONFIGS:
+        grn = any("grn" in name for name, _ in build(path).named_parameters() if name.startswith("backbone."))
+        scale = any(re.search(r"stages\.\d\.\d+\.gamma$", name) for name, _ in build(path).named_parameters())
+        assert (grn, scale) == ((False, True) if "convnext-v1" in path else (True, False)), path
+
+
+def test_supervised_training_starts_from_nothing():
+    """The recipe of ConvNeXt V1, table 5 of arXiv 2201.03545."""
+    paths = [path for path in CONFIGS if "32xb128-300e" in path]
+    assert len(paths) == 14  # seven sizes of table 14, V1 and V2
+    for path in paths:
+        cfg = load(path)
+        assert cfg.model.backbone.get("init_cfg") is None
+        assert (cfg.optim_wrapper.optimizer.lr, cfg.optim_wrapper.paramwise_cfg.layer_decay_rate) == (4e-3, 1.0)
+        assert cfg.model.head.init_cfg.std == 0.02
+        assert cfg.model.backbone.drop_path_rate == {"base": 0.5, "large": 0.5}.get(size_of(path), 0.1)
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+def test_downstream_sweeps_stay_inside_the_papers(path):
+    """Appendix A.3 and A.4 name the values that were tried; Cascade Mask R-CNN has V1's."""
+    cfg = load(path)
+    rate = cfg.optim_wrapper.paramwise_cfg.layer_decay_rate
+    if "/coco/mask" in path:
+        assert rate in (0.9, 0.95)
+        assert cfg.optim_wrapper.optimizer.lr == 1e-4
+        assert cfg.train_cfg.max_epochs == 36
+        assert cfg.model.test_cfg.rcnn.nms.type == "soft_nms"
+        if size_of(path) in ("base", "large", "huge"):  # the paper's sizes
+            assert cfg.model.backbone.drop_path_rate in (0.2, 0.3, 0.4, 0.5)
+    elif "/ade20k/" in path:
+        assert rate in (0.8, 0.9)
+        assert cfg.optim_wrapper.optimizer.lr in (1e-4, 2e-4, 3e-4)
+        assert cfg.model.backbone.drop_path_rate in (0.1, 0.2, 0.3, 0.4)
+        assert cfg.train_cfg.max_iters == 160_000
+        weights = cfg.model.backbone.init_cfg.checkpoint
+        assert weights.endswith("_fcmae" if "-fcmae_" in path else "in22k_in1k_512" if "-in22k_" in path else "_in1k")
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+def test_header_and_length(path):
+    """Each file says how to run it, on how many GPUs, and what to expect; and is a difference of a recipe."""
+    text = (ROOT / path).read_text()
+    header = ast.get_docstring(ast.parse(text))
+    assert f"tools/train.py {path}" in header
+    assert "GPUs: " in header
+    assert "Expected: " in header
+    assert "not run" in header.replace("\n", " ").lower(), "a score that was measured here: change this test with it"
+    body = [line for line in text.split('"""')[2].splitlines() if line.strip()]
+    if not path.endswith(FULL_RECIPES):
+        assert len(body) <= 25
+
+
+def test_nothing_in_the_backbone_looks_at_the_batch():
+    """So gradients may be accumulated."""
+    for path in CONFIGS:
+        backbone = build(path).backbone
+        assert not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in backbone.modules())

@@ -1,0 +1,177 @@
+"""The migration page: every key that it names exists, in our configs, models and commands."""
+
+import ast
+import inspect
+import re
+from copy import deepcopy
+
+import pytest
+from mmengine import registry as registries
+from mmengine.config import Config
+from mmengine.model import BaseModule
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, init_default_scope
+from torch import nn
+from torch.utils.data import DataLoader
+
+from cnxv2_mm.analysis.flops import build_on_meta
+from cnxv2_mm.runner_config import load_config
+from tests.test_structure import ROOT
+from tests.tools.conftest import load_tool
+
+PAGE = (ROOT / "docs" / "migration.md").read_text()
+REGISTRIES = [
+    getattr(registries, name)
+    for name in ("MODELS", "DATASETS", "TRANSFORMS", "OPTIM_WRAPPERS", "OPTIMIZERS", "PARAM_SCHEDULERS", "HOOKS")
+]
+PRE_TRAINING = str(ROOT / "configs" / "fcmae" / "folder.py")
+FINE_TUNING = ROOT / "configs" / "imagenet" / "convnextv2-base_32xb32-100e_in1k.py"
+if not FINE_TUNING.is_file():  # a copy without the recipes: what mmpretrain ships has the same keys
+    FINE_TUNING = "mmpretrain::convnext_v2/convnext-v2-base_32xb32_in1k.py"
+
+
+@MODELS.register_module(force=True)
+class BackboneAndNeck(BaseModule):
+    """What a layer-decay constructor looks at: a backbone, and something behind it."""
+
+    def __init__(self, backbone):
+        super().__init__()
+        self.backbone = MODELS.build(backbone)
+        self.neck = nn.Conv2d(self.backbone.num_features, 8, 1)
+
+
+def section(title: str) -> str:
+    return re.split(r"^##+ ", PAGE.split(f" {title}\n", 1)[1], flags=re.MULTILINE)[0]
+
+
+def second_column(text: str) -> str:
+    return "\n".join(line.split("|")[2] for line in text.splitlines() if line.startswith("|"))
+
+
+def settings(text: str) -> list[tuple[str, str]]:
+    """The `key=value` pieces of a text."""
+    return re.findall(r"`([a-z_][\w.]*)=([^`]+)`", text)
+
+
+def value_of(text: str) -> object:
+    """Python literals and calls of dict."""
+    return eval(compile(ast.parse(text, mode="eval"), "value", "eval"), {"__builtins__": {}, "dict": dict})
+
+
+def options_of(node: dict) -> set[str]:
+    """What the class that a part of a config names takes, its bases' arguments among it."""
+    for registry in REGISTRIES:
+        with registry.switch_scope_and_registry(None) as scoped:
+            cls = scoped.get(node["type"])
+        if cls is not None:
+            return {name for base in cls.__mro__ for name in inspect.signature(base.__init__).parameters}
+    raise AssertionError(f"{node['type']} is not registered")
+
+
+def assert_exists(config: Config, key: str) -> None:
+    """Each step of a dotted key is in the config, or the class, loader or wrapper at that place takes it."""
+    node, path = config, key.split(".")
+    for i, name in enumerate(path):
+        place = ".".join(path[:i])
+        if isinstance(node, list):
+            node = node[int(name)]
+            continue
+        if name not in node:
+            if place.endswith("dataloader"):
+                known = set(inspect.signature(DataLoader).parameters)
+            elif place == "":
+                known = {"custom_hooks", "randomness"}
+            elif place == "model.train_cfg":
+                known = {"augments"}
+            elif place == "optim_wrapper":
+                known = {"constructor", "paramwise_cfg", "clip_grad", "accumulative_counts"}
+            else:
+                known = options_of(node)
+            assert name in known, f"{key}: {place or 'a config'} has no {name}"
+            return
+        node = node[name]
+
+
+@pytest.mark.parametrize(
+    ("title", "path"), [("`main_pretrain.py`", PRE_TRAINING), ("`main_finetune.py`", str(FINE_TUNING))]
+)
+def test_every_key_exists_and_the_changed_config_builds(title, path):
+    pairs = settings(second_column(section(title)))
+    assert len(pairs) >= 20
+    config = load_config(path)
+    init_default_scope(config.default_scope)
+    config.model.backbone.type = "cnxv2_mm.ConvNeXtV2"
+    if "constructor" not in config.optim_wrapper:
+        config.optim_wrapper.paramwise_cfg = {"layer_decay_rate": 1.0, "strategy": "single"}
+    config.setdefault("custom_hooks", [])
+    config.model.setdefault("data_preprocessor", config.get("data_preprocessor"))
+    config.optim_wrapper.clip_grad = {"max_norm": 5.0}
+    if config.model.get("head", {}).get("init_cfg", {}) is None:
+        config.model.head.pop("init_cfg")
+    for key, value in pairs:
+        assert_exists(config, key)
+        config.merge_from_dict({key: value_of(value)})
+    config.model.backbone.update(arch="atto", init_cfg=None)
+    if "head" in config.model:
+        config.model.head.in_channels = 320
+    wrapper = build_optim_wrapper(MODELS.build(config.model), deepcopy(config.optim_wrapper))
+    for scheduler in config.param_scheduler:
+        scheduler = {**scheduler, "convert_to_iter_based": False}
+        registries.PARAM_SCHEDULERS.build(scheduler, default_args={"optimizer": wrapper})
+
+
+def test_every_option_of_a_command_exists():
+    options = set(re.findall(r"`(--[a-z-]+)[ `]", second_column(PAGE)))
+    assert options == {"--work-dir", "--resume", "--amp", "--no-validate"}
+    for option in options:
+        value = ["x"] if option in ("--work-dir", "--resume") else []
+        load_tool("train").parse_args(["config.py", option, *value])
+
+
+def test_what_changes_from_mmpretrain():
+    """The two columns of defaults are the two classes' own."""
+    theirs, ours = (
+        inspect.signature(build).parameters for build in map(class_of, ("mmpretrain.ConvNeXt", "cnxv2_mm.ConvNeXtV2"))
+    )
+    text = section("From `mmpretrain.ConvNeXt`")
+    for name in ("out_indices", "gap_before_final_norm", "use_grn", "layer_scale_init_value"):
+        row = next(line for line in text.splitlines() if line.startswith(f"| default `{name}`"))
+        default = str(theirs[name].default).replace("1e-06", "1e-6")
+        assert default in row.split("|")[2]
+        assert str(ours[name].default) in row.split("|")[3]
+        assert f"`model.backbone.{name}={default}`" in row
+    gone = theirs.keys() - ours.keys()
+    assert gone == {name for name in theirs if f"`{name}`" in text and name not in ours}
+    assert len(gone) == 4
+
+
+def class_of(kind: str) -> type:
+    init_default_scope("mmpretrain")
+    with MODELS.switch_scope_and_registry(None) as scoped:
+        return scoped.get(kind)
+
+
+@pytest.mark.parametrize(("arch", "num_layers"), [("base", 12), ("large", 12), ("huge", 12), ("tiny", 6)])
+@pytest.mark.parametrize("library", ["mmdet", "mmseg"])
+def test_their_layer_decay_is_our_group(library, arch, num_layers):
+    pairs = dict(settings(section("Layer decay of mmdetection and mmsegmentation")))
+    assert pairs.keys() >= {"decay_rate", "decay_type", "num_layers", "layer_decay_rate", "strategy", "custom_keys"}
+    backbone = {"type": "cnxv2_mm.ConvNeXtV2", "arch": arch}
+    model = build_on_meta({"type": "BackboneAndNeck", "backbone": backbone})
+    init_default_scope(library)
+
+    def rates(constructor, **paramwise_cfg):
+        optimizer = {"type": "AdamW", "lr": 1.0, "weight_decay": 0.05}
+        cfg = {"optimizer": optimizer, "constructor": constructor, "paramwise_cfg": paramwise_cfg}
+        groups = build_optim_wrapper(model, cfg).optimizer.param_groups
+        return {id(p): (round(g["lr"], 12), g["weight_decay"]) for g in groups for p in g["params"]}
+
+    def written(*keys):
+        return {key: value_of(pairs[key]) for key in keys}
+
+    ours = "cnxv2_mm.LayerDecayOptimWrapperConstructor"
+    theirs = {**written("decay_rate", "decay_type"), "num_layers": num_layers}
+    theirs = rates(f"{library}.LearningRateDecayOptimizerConstructor", **theirs)
+    assert len(theirs) == len(list(model.parameters()))
+    assert rates(ours, **written("layer_decay_rate", "strategy")) == theirs
+    assert max(rates(ours, **written("layer_decay_rate", "strategy", "custom_keys")).values()) == (2.0, 0.05)

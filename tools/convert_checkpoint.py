@@ -1,0 +1,65 @@
+"""Rewrite a ConvNeXt checkpoint in the names and shapes of another library, whichever library wrote it.
+
+python tools/convert_checkpoint.py convnextv2_tiny_1k_224_ema.pt tiny.safetensors --to timm
+python tools/convert_checkpoint.py work_dirs/fcmae/epoch_100.pth model.safetensors --to huggingface
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+import cnxv2_mm  # noqa: F401  first: it supplies missing mmcv operators
+from cnxv2_mm.checkpoints import DIALECTS, Conversion, convert
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Rewrite a checkpoint in another library's names and shapes.")
+    parser.add_argument("source", metavar="SRC", help="a file, an address, or a name of cnxv2_mm.zoo")
+    parser.add_argument("target", metavar="DST", help="the new file: .safetensors, or .pth, .pt, .bin")
+    parser.add_argument("--to", required=True, choices=DIALECTS, help="the names and shapes to write")
+    parser.add_argument("--prefix", help="what stands before the network's names, if SRC holds several networks")
+    parser.add_argument("--entry", help="the entry of SRC with the weights (default: averaged ones, if there are any)")
+    parser.add_argument("--trust-pickle", action="store_true", help="read SRC even if that runs code which is in it")
+    return parser.parse_args(argv)
+
+
+def print_report(conversion: Conversion, args: argparse.Namespace) -> None:
+    """One line for what was used, one for each reason to leave something out, one for each part that is not there."""
+    entry = f" \\[{conversion.entry}]" if conversion.entry else ""
+    table = Table(title=f"{args.source}{entry}: {conversion.source}, {conversion.architecture}", title_justify="left")
+    table.add_column("tensors", justify="right")
+    table.add_column("what became of them")
+    table.add_column("names in SRC", overflow="fold")
+    table.add_row(str(len(conversion.used)), f"written to {args.target} as {args.to}", _shorten(conversion.used))
+    for reason, names in conversion.dropped.items():
+        table.add_row(str(len(names)), f"dropped: {reason}", _shorten(names))
+    for part in conversion.missing:
+        table.add_row("0", f"missing: SRC has no {part}", "")
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _shorten(names: Sequence[str]) -> str:
+    return ", ".join(names[:2]) + (f" ... {names[-1]}" if len(names) > 2 else "")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    try:
+        conversion = convert(
+            args.source,
+            args.target,
+            args.to,
+            prefix=args.prefix,
+            entry=args.entry,
+            trust_pickle=args.trust_pickle,
+        )
+    except (ValueError, OSError, RuntimeError) as error:  # the last two: the zoo's, when a download fails
+        sys.exit(f"convert_checkpoint: {error}")
+    print_report(conversion, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -58,12 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print(str(error), markup=False, highlight=False)
             return 1
     scores = collect_scores(work_dir, DATA_ROOT, seconds)
-    with progress(console, "Contact sheet") as report:
-        report(0, None, "predicting")
-        scenes = predict_scenes(work_dir, SHEET_SCENES)
-        pictures = predict_pictures(work_dir, SHEET_PICTURES)
-        report(0, None, "drawing")
-        draw_sheet(scenes, pictures, work_dir / "contact_sheet.png")
+    draw(work_dir, console)
     total = time.monotonic() - started
     write_json(work_dir / "scores.json", scores, total)
     print_table(console, scores)
@@ -91,6 +86,17 @@ def collect_scores(work_dir: Path, data_root: Path, seconds: dict[str, float]) -
         for task in TASKS
         for metric in task.metrics
     ]
+
+
+def draw(work_dir: Path, console: Console) -> None:
+    """Draw the contact sheet from the trained models."""
+    with progress(console, "Contact sheet") as report:
+        report(0, None, "predicting scenes")
+        scenes = predict_scenes(work_dir, SHEET_SCENES)
+        report(0, None, "predicting pictures")
+        pictures = predict_pictures(work_dir, SHEET_PICTURES)
+        report(0, None, "drawing")
+        draw_sheet(scenes, pictures, work_dir / "contact_sheet.png")
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ def split(request):
 
 def scans_in(root: Path, split: str) -> set[int]:
     annotations = json.loads((root / f"coco/annotations/instances_{split}.json").read_text())["annotations"]
-    pictures = (root / "imagenet" / split).glob("*/scan*.jpg")
-    return {one["scan"] for one in annotations} | {int(path.stem[4:8]) for path in pictures}
+    pictures = (root / "imagenet" / split).glob("*/digit*.jpg")
+    return {one["scan"] for one in annotations} | {int(path.stem[11:15]) for path in pictures}
 
 
 def test_no_scan_and_no_photograph_of_training_is_in_validation(root):
@@ -93,7 +93,7 @@ def test_labels_and_masks_say_the_same_of_a_scene():
 def test_labelled_pictures_are_those_of_the_class_folders(root, split):
     labels = sorted((root / "ade/annotations" / ADE_FOLDERS[split]).iterdir())
     images = sorted((root / "ade/images" / ADE_FOLDERS[split]).iterdir())
-    pictures = sorted((root / "imagenet" / split).glob("*/*.jpg"), key=lambda path: path.name)
+    pictures = sorted((root / "imagenet" / split).glob("*/*.jpg"))
     assert [path.stem for path in labels] == [path.stem for path in images] == [path.stem for path in pictures]
     for label, image, picture in zip(labels, images, pictures, strict=True):
         assert image.read_bytes() == picture.read_bytes()
@@ -106,7 +106,7 @@ def test_class_folders_hold_their_digit(root, split):
     assert sorted(path.name for path in (root / "imagenet" / split).iterdir()) == list(CLASSES)
     for folder in (root / "imagenet" / split).iterdir():
         pictures = list(folder.iterdir())
-        assert {target[int(path.stem[4:8])] for path in pictures} == {int(folder.name)}
+        assert {target[int(path.stem[11:15])] for path in pictures} == {int(folder.name)}
         assert cv2.imread(str(pictures[0])).shape == (64, 64, 3)
 
 
@@ -116,9 +116,8 @@ def test_backgrounds_are_photographs(split):
     crops = [random_background(photographs, 160, rng) for _ in range(20)]
     for crop in crops:
         assert crop.shape == (160, 160, 3)
-        assert crop.std() > 2  # not even a patch of sky is flat
+        assert crop.std() > 4
         assert len(np.unique(crop)) > 40  # neither flat nor a drawing of a few colours
-    assert np.median([crop.std() for crop in crops]) > 20
     assert len({crop.tobytes() for crop in crops}) == 20
 
 

@@ -30,49 +30,49 @@ COLOURS = np.array(
     np.uint8,
 )
 # Share of the image that a region covers at least to be named.
-MIN_REGION = 0.004
+MIN_REGION = 0.02
 HIDDEN_GREY = 128
-COLUMNS = (
+SCENE_COLUMNS = (
     "original",
     "visible to the encoder",
     "FCMAE: hidden painted",
     "Mask R-CNN: truth",
     "Mask R-CNN: predicted",
-    "UperNet: truth",
-    "UperNet: predicted",
 )
 PICTURES_PER_ROW = 10
 # Inches, at DPI pixels each.
-PANEL = 2.1
+WIDTH = 13.5
+TEXT = 0.3
 DPI = 100
 
 
 def draw_sheet(scenes: Sequence[SceneExample], pictures: Sequence[PictureExample], path: Path) -> None:
-    """Draw a row for each scene, below them the classified pictures, and write the sheet as a PNG."""
-    picture_rows = -(-len(pictures) // PICTURES_PER_ROW)
-    width = PANEL * len(COLUMNS)
-    picture_height = width / PICTURES_PER_ROW + 0.2  # room for a line of text
-    heights = [PANEL * len(scenes) + 0.3, picture_height * picture_rows + 0.3]
-    figure = Figure(figsize=(width, sum(heights) + 0.8), dpi=DPI, layout="constrained")
+    """Draw a row for each scene and below them the pictures, three panels each, and write the sheet as a PNG."""
+    strips = [pictures[start : start + PICTURES_PER_ROW] for start in range(0, len(pictures), PICTURES_PER_ROW)]
+    scenes_height = len(scenes) * WIDTH / len(SCENE_COLUMNS) + TEXT
+    pictures_height = len(strips) * (3 * WIDTH / PICTURES_PER_ROW + TEXT) + 2 * TEXT
+    figure = Figure(figsize=(WIDTH, scenes_height + pictures_height + 2 * TEXT), dpi=DPI, layout="constrained")
     figure.suptitle(
         "Validation: digit scans and photographs that no training has seen\n"
         "FCMAE predicts the pattern in each hidden patch; the patch's mean and contrast are taken from the original",
         fontsize=12,
     )
-    upper, lower = figure.subfigures(2, 1, height_ratios=heights)
-    for row, (axes, scene) in enumerate(
-        zip(upper.subplots(len(scenes), len(COLUMNS), squeeze=False), scenes, strict=True)
-    ):
+    upper, lower = figure.subfigures(2, 1, height_ratios=(scenes_height, pictures_height))
+    rows = upper.subplots(len(scenes), len(SCENE_COLUMNS), squeeze=False)
+    for ax, title in zip(rows[0], SCENE_COLUMNS, strict=True):
+        ax.set_title(title, fontsize=11)
+    for axes, scene in zip(rows, scenes, strict=True):
         _draw_scene(axes, scene)
-        if row == 0:
-            for ax, title in zip(axes, COLUMNS, strict=True):
-                ax.set_title(title, fontsize=11)
-    lower.suptitle("Classification: predicted digit and its probability, red where wrong", fontsize=11)
-    panels = lower.subplots(picture_rows, PICTURES_PER_ROW, squeeze=False).ravel()
-    for ax in panels:
+    lower.suptitle(
+        "Classification: predicted digit and its probability, red where wrong. Below: UperNet's truth and prediction",
+        fontsize=11,
+    )
+    rows = lower.subplots(3 * len(strips), PICTURES_PER_ROW, squeeze=False)
+    for ax in rows.ravel():
         ax.set_axis_off()
-    for ax, picture in zip(panels, pictures, strict=False):
-        _draw_picture(ax, picture)
+    for number, strip in enumerate(strips):
+        for column, picture in enumerate(strip):
+            _draw_picture(rows[3 * number : 3 * number + 3, column], picture)
     figure.savefig(path)
 
 
@@ -95,25 +95,13 @@ def tint(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _draw_scene(axes: Sequence[Axes], scene: SceneExample) -> None:
-    for ax, image in zip(
-        axes,
-        (
-            scene.image,
-            hide(scene.image, scene.visible),
-            scene.reconstruction,
-            fade(scene.image),
-            fade(scene.image),
-            tint(scene.image, scene.true_labels),
-            tint(scene.image, scene.labels),
-        ),
-        strict=True,
-    ):
+    faded = fade(scene.image)
+    images = (scene.image, hide(scene.image, scene.visible), scene.reconstruction, faded, faded)
+    for ax, image in zip(axes, images, strict=True):
         ax.imshow(image, interpolation="nearest")
         ax.set_axis_off()
     _draw_objects(axes[3], scene.true_objects, with_scores=False)
     _draw_objects(axes[4], scene.objects, with_scores=True)
-    _label_regions(axes[5], scene.true_labels)
-    _label_regions(axes[6], scene.labels)
 
 
 def _draw_objects(ax: Axes, objects: Objects, with_scores: bool) -> None:
@@ -153,8 +141,12 @@ def _write(ax: Axes, x: float, y: float, text: str, colour: np.ndarray, vertical
     )
 
 
-def _draw_picture(ax: Axes, picture: PictureExample) -> None:
-    ax.imshow(picture.image, interpolation="nearest")
+def _draw_picture(axes: Sequence[Axes], picture: PictureExample) -> None:
+    above, truth, predicted = axes
+    above.imshow(picture.image, interpolation="nearest")
     right = picture.predicted_class == picture.true_class
     text = f"{picture.predicted_class}  {picture.probability:.2f}" + ("" if right else f", is {picture.true_class}")
-    ax.set_title(text, fontsize=10, color="green" if right else "red", pad=2)
+    above.set_title(text, fontsize=10, color="green" if right else "red", pad=2)
+    for ax, labels in ((truth, picture.true_labels), (predicted, picture.labels)):
+        ax.imshow(tint(picture.image, labels), interpolation="nearest")
+        _label_regions(ax, labels)

@@ -24,7 +24,7 @@ from demo_parts.photographs import Split, load_photographs, random_background
 from demo_parts.scenes import Scene, compose
 
 # Raise it when the same parameters would give other files: existing data sets are then made again.
-VERSION = 5
+VERSION = 1
 MANIFEST = "manifest.json"
 # The longer side of a digit, as a share of the side of its scene or picture.
 SCENE_DIGITS = (0.34, 0.46)
@@ -146,7 +146,8 @@ def _write_pictures(
             rng = np.random.default_rng([spec.seed, SPLITS.index(split), 1, scan, copy])
             background = random_background(photographs, spec.picture_size, rng)
             scene = compose(background, scans, np.array([position]), PICTURE_DIGITS, rng)
-            name, jpeg = f"scan{scan:04d}_{copy}", _jpeg(scene.image)
+            # Sorted by name, the class folders and the labelled pictures are in the same order.
+            name, jpeg = f"digit{digit}_scan{scan:04d}_{copy}", _jpeg(scene.image)
             (folders[digit] / f"{name}.jpg").write_bytes(jpeg)
             (ade_images / f"{name}.jpg").write_bytes(jpeg)
             cv2.imwrite(str(ade_labels / f"{name}.png"), label_map(scene))

@@ -29,10 +29,10 @@ class Objects:
 
 @dataclass(frozen=True)
 class SceneExample:
-    """One validation scene and all that was predicted for it.
+    """One validation scene: what FCMAE paints and what Mask R-CNN finds.
 
     ``image`` and ``reconstruction`` are (H, W, 3) RGB bytes, ``visible`` is (h, w), True for the patches that FCMAE
-    saw. ``true_labels`` and ``labels`` are (H, W), 0 for the photograph and 1 + d for the digit d.
+    saw.
     """
 
     image: np.ndarray
@@ -40,25 +40,28 @@ class SceneExample:
     reconstruction: np.ndarray
     true_objects: Objects
     objects: Objects
-    true_labels: np.ndarray
-    labels: np.ndarray
 
 
 @dataclass(frozen=True)
 class PictureExample:
-    """One classified validation picture: (H, W, 3) RGB bytes, its digit, the predicted one and its probability."""
+    """One validation picture: its digit, the predicted one with its probability, and what UperNet labels.
+
+    ``image`` is (H, W, 3) RGB bytes; ``true_labels`` and ``labels`` are (H, W), 0 for the photograph and 1 + d for
+    the digit d.
+    """
 
     image: np.ndarray
     true_class: int
     predicted_class: int
     probability: float
+    true_labels: np.ndarray
+    labels: np.ndarray
 
 
 def predict_scenes(work_dir: Path, indices: Sequence[int]) -> list[SceneExample]:
-    """The scenes at ``indices`` of validation through the pre-trained, the detecting and the segmenting model."""
+    """The scenes at ``indices`` of validation through the pre-trained and the detecting model."""
     painted, preprocessor = _predict(work_dir / "fcmae", indices)
     detected, _ = _predict(work_dir / "mask_rcnn", indices)
-    segmented, _ = _predict(work_dir / "upernet", indices)
     return [
         SceneExample(
             image=_read_rgb(paint.img_path),
@@ -66,24 +69,25 @@ def predict_scenes(work_dir: Path, indices: Sequence[int]) -> list[SceneExample]
             reconstruction=_to_bytes(paint.reconstruction, preprocessor),
             true_objects=_objects(detect.gt_instances),
             objects=_objects(detect.pred_instances),
-            true_labels=segment.gt_sem_seg.data[0].numpy(),
-            labels=segment.pred_sem_seg.data[0].numpy(),
         )
-        for paint, detect, segment in zip(painted, detected, segmented, strict=True)
+        for paint, detect in zip(painted, detected, strict=True)
     ]
 
 
 def predict_pictures(work_dir: Path, indices: Sequence[int]) -> list[PictureExample]:
-    """The pictures at ``indices`` of validation through the classifier."""
-    samples, _ = _predict(work_dir / "classification", indices)
+    """The pictures at ``indices`` of validation through the classifying and the segmenting model."""
+    classified, _ = _predict(work_dir / "classification", indices)
+    segmented, _ = _predict(work_dir / "upernet", indices)
     return [
         PictureExample(
-            image=_read_rgb(sample.img_path),
-            true_class=int(sample.gt_label),
-            predicted_class=int(sample.pred_label),
-            probability=float(sample.pred_score.max()),
+            image=_read_rgb(classify.img_path),
+            true_class=int(classify.gt_label),
+            predicted_class=int(classify.pred_label),
+            probability=float(classify.pred_score.max()),
+            true_labels=segment.gt_sem_seg.data[0].numpy(),
+            labels=segment.pred_sem_seg.data[0].numpy(),
         )
-        for sample in samples
+        for classify, segment in zip(classified, segmented, strict=True)
     ]
 
 

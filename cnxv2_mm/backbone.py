@@ -1,4 +1,4 @@
-"""ConvNeXt V2: images to feature maps of strides 4, 8, 16 and 32.
+"""ConvNeXt V2: images to feature maps of strides 4, 8, 16 and 32, or less where a segmenter wants finer ones.
 
 Source: ConvNeXt V2 (arXiv 2301.00808), facebookresearch/ConvNeXt-V2 @ 2553895 (models/convnextv2.py), whose parameter
 names these are; with ``use_grn=False`` and a layer scale it is ConvNeXt V1 (facebookresearch/ConvNeXt @ 048efce).
@@ -21,8 +21,9 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from cnxv2_mm.checkpoints import make_strict
+from cnxv2_mm.kernels import compiler_fuses, grn_mlp, may_replace
 from cnxv2_mm.layer_depth import convnext_layer_depth
-from cnxv2_mm.layers import GRN, DropPath
+from cnxv2_mm.layers import GRN, GRN_EPS, DropPath
 from cnxv2_mm.layouts import Dense, Layout, find_masked_layout
 from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE
 from cnxv2_mm.registry import MODELS
@@ -30,6 +31,7 @@ from cnxv2_mm.variants import find_variant
 
 LAYER_NORM_EPS = 1e-6
 NUM_STAGES = 4
+OUTPUT_STRIDES = (8, 16, 32)
 
 
 def initialise(module: nn.Module) -> None:
@@ -47,6 +49,7 @@ class ConvNeXtV2Block(nn.Module):
         drop_path_rate: Probability of dropping the branch of an image in training, in [0, 1).
         use_grn: False leaves GRN out: a block of ConvNeXt V1.
         layer_scale_init_value: First value of V1's per-channel scale of the branch; 0 leaves the scale out.
+        dilation: Cells between the taps of the convolution, 1 for neighbours; the map keeps its size.
     """
 
     def __init__(
@@ -55,9 +58,12 @@ class ConvNeXtV2Block(nn.Module):
         drop_path_rate: float = 0.0,
         use_grn: bool = True,
         layer_scale_init_value: float = 0.0,
+        dilation: int = 1,
     ) -> None:
         super().__init__()
-        self.dwconv = nn.Conv2d(channels, channels, kernel_size=7, padding=3, groups=channels)
+        self.dwconv = nn.Conv2d(
+            channels, channels, kernel_size=7, padding=3 * dilation, dilation=dilation, groups=channels
+        )
         self.norm = nn.LayerNorm(channels, eps=LAYER_NORM_EPS)
         self.pwconv1 = nn.Linear(channels, 4 * channels)
         self.grn = GRN(4 * channels) if use_grn else None
@@ -67,14 +73,18 @@ class ConvNeXtV2Block(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Transforms the cells ``x`` that ``layout`` describes; the result has the shape and layout of ``x``."""
-        y = layout.depthwise(x, self.dwconv)
-        y = F.gelu(self.pwconv1(self.norm(y)))
-        if self.grn is not None:
-            y = self.grn(y, layout)
-        y = self.pwconv2(y)
+        y = self._mlp(self.norm(layout.depthwise(x, self.dwconv)), layout)
         if self.gamma is not None:
             y = y * self.gamma
         return x + self.drop_path(y, layout)
+
+    def _mlp(self, y: Tensor, layout: Layout) -> Tensor:
+        linear1, grn, linear2 = self.pwconv1, self.grn, self.pwconv2
+        fusible = grn is not None and layout.only_visible and may_replace(linear1, grn, linear2)
+        if fusible and not compiler_fuses(y):
+            return grn_mlp(y, linear1.weight, linear1.bias, grn.gamma, grn.beta, linear2.weight, linear2.bias, GRN_EPS)
+        y = F.gelu(linear1(y))
+        return linear2(y if grn is None else grn(y, layout))
 
 
 @MODELS.register_module()
@@ -95,6 +105,12 @@ class ConvNeXtV2(BaseModule):
             want.
         use_grn: False leaves GRN out.
         layer_scale_init_value: V1's layer scale; with ``use_grn=False`` and 1e-6 this is ConvNeXt V1.
+        output_stride: Pixels between the cells of the last stage: 32, or 16 or 8 for what DeepLab and PSPNet ask of
+            ResNets. Stages that would go beyond keep their resolution and dilate their convolutions by 2 (4), so that
+            weights trained at 32 fit, and every second (fourth) cell is what it was there: exactly so without GRN and
+            with sides that are multiples of 32 pixels (otherwise but for cells near the right and lower edge). GRN's
+            norms sum over 4 (16) times as many cells; dividing by their mean over channels takes out the growth,
+            but not that the cells between differ a little from the others.
         init_cfg: Weights to start from, ``dict(type='Pretrained', checkpoint=...)``: a file, an address or a name in
             ``cnxv2_mm.zoo``, in any dialect (:class:`cnxv2_mm.checkpoints.Pretrained`, also under its own name). Every
             tensor of the backbone must be in the file; only output norms may be missing. None keeps the random
@@ -102,7 +118,7 @@ class ConvNeXtV2(BaseModule):
 
     Attributes:
         out_channels: Channels of each output.
-        out_strides: Pixels between neighbouring cells of each output.
+        out_strides: Pixels between neighbouring cells of each output, at most ``output_stride``.
         num_features: Channels of the last stage.
 
     Raises:
@@ -120,6 +136,7 @@ class ConvNeXtV2(BaseModule):
         gap_before_final_norm: bool = False,
         use_grn: bool = True,
         layer_scale_init_value: float = 0.0,
+        output_stride: int = LAST_STRIDE,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(make_strict(init_cfg))
@@ -133,7 +150,12 @@ class ConvNeXtV2(BaseModule):
         self.with_cp = with_cp
         self.gap_before_final_norm = gap_before_final_norm
         self.out_channels = tuple(self.channels[i] for i in self.out_indices)
-        self.out_strides = tuple(STEM_STRIDE * 2**i for i in self.out_indices)
+        if output_stride not in OUTPUT_STRIDES:
+            raise ValueError(f"output_stride={output_stride!r} must be 8, 16 or 32")
+        self.output_stride = output_stride
+        strides = [min(STEM_STRIDE * 2**i, output_stride) for i in range(NUM_STAGES)]
+        dilations = [STEM_STRIDE * 2**i // stride for i, stride in enumerate(strides)]
+        self.out_strides = tuple(strides[i] for i in self.out_indices)
         self.num_features = self.channels[-1]
         self.num_stages = max(self.out_indices, default=NUM_STAGES - 1) + 1
         if not 0 <= frozen_stages <= self.num_stages:
@@ -148,17 +170,20 @@ class ConvNeXtV2(BaseModule):
             nn.LayerNorm(self.channels[0], eps=LAYER_NORM_EPS),
         )
         self.downsample_layers = nn.ModuleList([stem])
-        for before, after in zip(self.channels[: self.num_stages - 1], self.channels[1:], strict=False):
-            self.downsample_layers.append(
-                nn.Sequential(
-                    nn.LayerNorm(before, eps=LAYER_NORM_EPS), nn.Conv2d(before, after, kernel_size=2, stride=2)
-                )
+        for i in range(1, self.num_stages):
+            before, after = self.channels[i - 1 : i + 1]
+            conv = nn.Conv2d(
+                before, after, kernel_size=2, stride=strides[i] // strides[i - 1], dilation=dilations[i - 1]
             )
+            self.downsample_layers.append(nn.Sequential(nn.LayerNorm(before, eps=LAYER_NORM_EPS), conv))
 
         rates = iter(torch.linspace(0, drop_path_rate, sum(self.depths), device="cpu").tolist())
+        sizes = list(zip(self.depths, self.channels, dilations, strict=True))[: self.num_stages]
         self.stages = nn.ModuleList(
-            nn.ModuleList(ConvNeXtV2Block(width, next(rates), use_grn, layer_scale_init_value) for _ in range(depth))
-            for depth, width in list(zip(self.depths, self.channels, strict=True))[: self.num_stages]
+            nn.ModuleList(
+                ConvNeXtV2Block(width, next(rates), use_grn, layer_scale_init_value, dilation) for _ in range(depth)
+            )
+            for depth, width, dilation in sizes
         )
         for i in self.out_indices:
             self.add_module(f"norm{i}", nn.LayerNorm(self.channels[i], eps=LAYER_NORM_EPS))
@@ -169,8 +194,8 @@ class ConvNeXtV2(BaseModule):
         """Computes the maps of the stages in ``out_indices``.
 
         Args:
-            images: (N, in_channels, height, width), at least 32 pixels each way. Rows and columns that do not fill a
-                cell of a stage are left out, as unpadded convolutions do.
+            images: (N, in_channels, height, width), at least ``output_stride`` pixels each way. Rows and columns that
+                do not fill a cell of a stage are left out, as unpadded convolutions do.
 
         Returns:
             One (N, C, height / stride, width / stride) map for each output, high resolution first, in channels-last
@@ -195,14 +220,16 @@ class ConvNeXtV2(BaseModule):
         Args:
             images: (N, in_channels, h * p, w * p), p being a multiple of 32 pixels.
             visible: (N, h, w) booleans, True where the encoder may look; the same number of them in each image.
-            layout: 'packed' or 'masked_dense': how the cells are stored; the numbers are the same.
+            layout: 'packed', 'masked_dense' or 'minkowski': how the cells are stored; the numbers are the same.
             num_visible: That number, if it is known; it spares a question to the device, and the check.
 
         Returns:
             (N, C, height / 32, width / 32), the last stage before any norm, zero where hidden.
 
         Raises:
-            ValueError: The shapes do not fit together, or the images have different numbers of visible patches.
+            ValueError: The shapes do not fit together, the images have different numbers of visible patches, or the
+                backbone lacks stages or is dilated.
+            ImportError: The layout is 'minkowski', and MinkowskiEngine cannot be imported.
         """
         layout_class = find_masked_layout(layout)
         self._check(images)
@@ -210,6 +237,11 @@ class ConvNeXtV2(BaseModule):
             raise ValueError(
                 f"out_indices={self.out_indices} builds only {self.num_stages} of the {NUM_STAGES} stages; "
                 "encoding visible patches needs all: use out_indices=()"
+            )
+        if self.output_stride != LAST_STRIDE:
+            raise ValueError(
+                f"output_stride={self.output_stride} lets the downsampling look across patches; encoding visible "
+                f"patches needs output_stride={LAST_STRIDE}: pre-train with it, a dilated backbone loads the weights"
             )
         patch_size = _patch_size(images, visible)
         if num_visible is None:
@@ -267,15 +299,18 @@ class ConvNeXtV2(BaseModule):
             module.requires_grad_(False)
 
     def _check(self, images: Tensor) -> None:
+        if torch.jit.is_tracing():  # sizes are tensors then, and no recording holds a comparison
+            return
         if images.ndim != 4 or images.shape[1] != self.in_channels:
             raise ValueError(
                 f"images of shape {tuple(images.shape)} must be (N, {self.in_channels}, height, width); "
                 "set the backbone's in_channels to the number of channels of the images"
             )
-        if min(images.shape[2:]) < STEM_STRIDE * 2 ** (self.num_stages - 1):
+        cell = min(STEM_STRIDE * 2 ** (self.num_stages - 1), self.output_stride)
+        if min(images.shape[2:]) < cell:
             raise ValueError(
                 f"images of {images.shape[2]} x {images.shape[3]} pixels are smaller than one cell of the last stage; "
-                f"use at least {STEM_STRIDE * 2 ** (self.num_stages - 1)} pixels each way"
+                f"use at least {cell} pixels each way"
             )
 
 

@@ -48,11 +48,12 @@ class FCMAE(BaseModel):
         mask_ratio: Share of the patches that are hidden, in (0, 1); ``int(L * (1 - mask_ratio))`` stay visible.
         patch_size: Side of a patch in pixels, a multiple of 32.
         norm_pix: Compare with pixels normalised to mean 0 and variance 1 within each patch.
-        layout: How the encoder stores visible cells, 'packed' or 'masked_dense'; the numbers are the same.
+        layout: How the encoder stores visible cells, 'packed', 'masked_dense' or 'minkowski'; the numbers are the same.
         init_cfg: mmengine's initialisation of the whole model.
 
     Raises:
         ValueError: An argument is outside its range, or the backbone has outputs that pre-training cannot train.
+        ImportError: The layout is 'minkowski', and MinkowskiEngine cannot be imported.
     """
 
     def __init__(
@@ -124,11 +125,15 @@ class FCMAE(BaseModel):
     def loss(self, images: Tensor, data_samples: Sequence[BaseDataElement] | None = None) -> dict[str, Tensor]:
         """The mean squared error over hidden patches, each image's drawn anew or given by its ``visible``."""
         visible, num_visible = self._hide(images, data_samples)
+        return {"loss": self.reconstruction_loss(images, visible, num_visible)}
+
+    def reconstruction_loss(self, images: Tensor, visible: Tensor, num_visible: int) -> Tensor:
+        """The mean squared error over the patches that are not in ``visible``, (N, h, w) with ``num_visible`` each."""
         decoded = self._encode_decode(images, visible, num_visible)
         _, hidden = split_patches(visible, num_visible)
         predictions = self.decoder.pred(_take(self._patches_of_cells(decoded), hidden))  # (N, L - K, r * r, 1024C)
         targets, _, _ = self._targets(_take(patchify(images, self.patch_size), hidden))
-        return {"loss": (predictions.float() - self._cells_of_pixels(targets)).square().mean()}
+        return (predictions.float() - self._cells_of_pixels(targets)).square().mean()
 
     @torch.no_grad()
     def predict(self, images: Tensor, data_samples: Sequence[BaseDataElement] | None = None) -> list[BaseDataElement]:

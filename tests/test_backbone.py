@@ -32,15 +32,17 @@ def timm_name(name: str) -> str:
     return name
 
 
-def same_weights(name: str, arch: str, **options: object) -> tuple[ConvNeXtV2, torch.nn.Module]:
+def same_weights(
+    name: str, arch: str, output_stride: int = 32, **options: object
+) -> tuple[ConvNeXtV2, torch.nn.Module]:
     """timm's network ``name``, all of its parameters drawn at random, and a backbone on the very same tensors."""
-    network = timm.create_model(name, pretrained=False).eval()
+    network = timm.create_model(name, pretrained=False, output_stride=output_stride).eval()
     for key, parameter in network.named_parameters():
         if key.endswith(("grn.weight", "grn.bias", "gamma", "norm.weight", "norm.bias")):
             parameter.data.normal_(std=0.5)
     theirs = network.state_dict()
     with torch.device("meta"):  # a second set of huge's 660 million parameters is never made
-        backbone = ConvNeXtV2(arch, **options).eval()
+        backbone = ConvNeXtV2(arch, output_stride=output_stride, **options).eval()
     own = {f"norm{i}.weight": torch.randn(c) for i, c in enumerate(backbone.channels)}
     own |= {f"norm{i}.bias": torch.randn(c) for i, c in enumerate(backbone.channels)}
     tensors = {k: own[k] if k in own else theirs[timm_name(k)].view(v.shape) for k, v in backbone.state_dict().items()}
@@ -51,7 +53,7 @@ def same_weights(name: str, arch: str, **options: object) -> tuple[ConvNeXtV2, t
 @torch.no_grad()
 def assert_equal_maps(backbone: ConvNeXtV2, network: torch.nn.Module) -> None:
     images = photographs(2, size=(64, 96))
-    expected = network.forward_intermediates(images, intermediates_only=True)
+    expected = network.forward_intermediates(images, indices=list(backbone.out_indices), intermediates_only=True)
     for i, (ours, theirs) in enumerate(zip(backbone(images), expected, strict=True)):
         norm = getattr(backbone, f"norm{i}")  # timm has no norms at the outputs
         assert relative_error(ours, norm(theirs.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)) < 1e-5

@@ -210,7 +210,7 @@ def test_features_are_those_of_the_whole_image():
         ({"mask_ratio": 0}, "mask_ratio=0 must lie strictly between 0 and 1"),
         ({"patch_size": 16}, "patch_size=16 must be a multiple of 32"),
         ({"patch_size": 48}, "patch_size=48 must be a multiple of 32"),
-        ({"layout": "ragged"}, "layout='ragged' is unknown; choose one of masked_dense, packed"),
+        ({"layout": "ragged"}, "layout='ragged' is unknown; choose one of masked_dense, packed, minkowski"),
     ],
 )
 def test_wrong_arguments_are_refused(options, message):

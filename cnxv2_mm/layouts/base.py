@@ -32,10 +32,13 @@ class Layout(ABC):
     Attributes:
         num_images: N.
         size: (H, W), hidden cells counted in.
+        only_visible: Whether x is (N, ..., C) and nothing but visible cells is in it, so that an operation over all
+            cells of an image may take x as it is.
     """
 
     num_images: int
     size: tuple[int, int]
+    only_visible: bool
 
     @abstractmethod
     def embed(self, images: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -47,7 +50,11 @@ class Layout(ABC):
 
     @abstractmethod
     def downsample(self, x: Tensor, conv: nn.Conv2d) -> tuple[Tensor, "Layout"]:
-        """Applies a 2 x 2 convolution of stride 2; returns the new cells and their layout."""
+        """Applies a 2 x 2 convolution; returns the new cells and their layout.
+
+        Its stride is 2. Only the dense layout also takes 1, that of a dilated backbone, where each cell sees itself
+        and those ``dilation`` to the right and below: what it reads at stride 2 and half the resolution.
+        """
 
     @abstractmethod
     def image_norm(self, x: Tensor) -> Tensor:

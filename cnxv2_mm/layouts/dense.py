@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnxv2_mm.kernels import depthwise, may_replace
 from cnxv2_mm.layouts.base import STEM_STRIDE, Layout, at_least_float32
 
 
@@ -23,6 +24,8 @@ class Dense(Layout):
         num_images: N.
         size: (H, W).
     """
+
+    only_visible = True
 
     def __init__(self, num_images: int, size: tuple[int, int]) -> None:
         self.num_images = num_images
@@ -41,9 +44,14 @@ class Dense(Layout):
         return F.linear(blocks, conv.weight.flatten(1), conv.bias)
 
     def depthwise(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
-        return convolve(x, conv)
+        if not may_replace(conv):
+            return convolve(x, conv)
+        return depthwise(x, conv.weight, conv.bias, conv.padding[0], conv.dilation[0])
 
     def downsample(self, x: Tensor, conv: nn.Conv2d) -> tuple[Tensor, "Dense"]:
+        if conv.stride == (1, 1):  # a dilated backbone: zeros behind the last row and column keep the size
+            reach = conv.dilation[0]
+            return convolve(F.pad(x, (0, 0, 0, reach, 0, reach)), conv), self
         return convolve(x, conv), Dense(self.num_images, (self.size[0] // 2, self.size[1] // 2))
 
     def image_norm(self, x: Tensor) -> Tensor:

@@ -4,12 +4,14 @@ This is what the paper's JAX code computes ("numerically identical to sparse con
 facebookresearch/ConvNeXt-V2 @ 2553895). Hidden cells hold numbers that come from biases; they are zeroed wherever a
 visible cell could read them: before the depthwise convolution and in GRN's norm. The stem and the downsampling never
 reach from one patch into another.
+
+Being the specification, it uses PyTorch's own operations only, where the other layouts have faster ones.
 """
 
 from torch import Tensor, nn
 
 from cnxv2_mm.layouts.base import STEM_STRIDE
-from cnxv2_mm.layouts.dense import Dense
+from cnxv2_mm.layouts.dense import Dense, convolve
 from cnxv2_mm.masking import enlarge
 
 
@@ -19,6 +21,8 @@ class MaskedDense(Dense):
     Args:
         visible: (N, H, W) booleans.
     """
+
+    only_visible = False
 
     def __init__(self, visible: Tensor) -> None:
         super().__init__(visible.shape[0], (visible.shape[1], visible.shape[2]))
@@ -34,7 +38,7 @@ class MaskedDense(Dense):
         return super().embed(images.masked_fill(~seen, 0.0), conv)
 
     def depthwise(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
-        return super().depthwise(x * self.visible, conv)
+        return convolve(x * self.visible, conv)
 
     def downsample(self, x: Tensor, conv: nn.Conv2d) -> tuple[Tensor, "MaskedDense"]:
         y, _ = super().downsample(x, conv)

@@ -13,40 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnxv2_mm.kernels import may_replace, packed_depthwise
+from cnxv2_mm.kernels.depthwise import scatter_rows
 from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE, Layout, at_least_float32
 from cnxv2_mm.layouts.dense import convolve
 from cnxv2_mm.masking import split_patches
 
 STAGES = 4
-
-
-class _Gather(torch.autograd.Function):
-    """Rows of a matrix; knows that no row is asked for twice, so that the gradient needs no addition."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, rows: Tensor, index: Tensor) -> Tensor:
-        ctx.save_for_backward(index)
-        ctx.num_rows = rows.shape[0]
-        return rows.index_select(0, index)
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
-        (index,) = ctx.saved_tensors
-        return _Scatter.apply(grad, index, ctx.num_rows), None
-
-
-class _Scatter(torch.autograd.Function):
-    """Rows written into a matrix of zeros at distinct places: the transpose of :class:`_Gather`."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, rows: Tensor, index: Tensor, num_rows: int) -> Tensor:
-        ctx.save_for_backward(index)
-        return rows.new_zeros(num_rows, rows.shape[1]).index_copy_(0, index, rows)
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None]:
-        (index,) = ctx.saved_tensors
-        return _Gather.apply(grad, index), None, None
 
 
 def _children(cells: Tensor) -> Tensor:
@@ -64,6 +37,8 @@ class Packed(Layout):
         num_images: N.
         size: (H, W) of this stage.
     """
+
+    only_visible = True
 
     def __init__(self, places: list[Tensor], num_images: int, size: tuple[int, int]) -> None:
         self.places = places
@@ -102,8 +77,11 @@ class Packed(Layout):
         return F.linear(seen, conv.weight.flatten(1), conv.bias)
 
     def depthwise(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
+        rows, size = x.flatten(0, 1), (self.num_images, *self.size)
+        if may_replace(conv):
+            return packed_depthwise(rows, self.places[0], size, conv.weight, conv.bias).view_as(x)
         y = convolve(self.to_dense(x), conv)
-        return _Gather.apply(y.flatten(0, 2), self.places[0]).view_as(x)
+        return y.flatten(0, 2).index_select(0, self.places[0]).view_as(x)
 
     def downsample(self, x: Tensor, conv: nn.Conv2d) -> tuple[Tensor, "Packed"]:
         n, cells, channels = x.shape
@@ -118,6 +96,4 @@ class Packed(Layout):
         return values.view(-1, 1, 1)
 
     def to_dense(self, x: Tensor) -> Tensor:
-        height, width = self.size
-        rows = _Scatter.apply(x.flatten(0, 1), self.places[0], self.num_images * height * width)
-        return rows.view(self.num_images, height, width, -1)
+        return scatter_rows(x.flatten(0, 1), self.places[0], (self.num_images, *self.size))

@@ -1,0 +1,26 @@
+"""When our operations may stand in for PyTorch's modules, and when they may not.
+
+- A model recorded to run elsewhere (``torch.jit.trace``, ``torch.export``, the ONNX exporters) has to consist of
+  PyTorch's own operations: what runs it does not know ours.
+- A module that somebody has hooked or replaced (a probe of its output, LoRA, quantisation) has to be called.
+- A chain of elementwise operations compiled for a GPU is fused by the compiler, which cannot look into ours.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def may_replace(*modules: nn.Module) -> bool:
+    """Whether the arithmetic of these modules may be done without calling them."""
+    return not torch.jit.is_tracing() and not torch.compiler.is_exporting() and all(map(_is_untouched, modules))
+
+
+def compiler_fuses(x: Tensor) -> bool:
+    """Whether the compiler is at work and fuses elementwise operations on ``x`` well by itself."""
+    return torch.compiler.is_compiling() and x.device.type != "cpu"
+
+
+def _is_untouched(module: nn.Module) -> bool:
+    return type(module).__name__ in ("Conv2d", "Linear", "GRN") and not (
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    )

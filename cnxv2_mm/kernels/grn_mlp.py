@@ -1,0 +1,174 @@
+"""The MLP of a ConvNeXt V2 block, linear - GELU - GRN - linear, as one operation.
+
+With h = y W1' + b1, g = gelu(h) and, per image and channel, s = 1 + gamma * r, where r is GRN's relative norm of g
+(``cnxv2_mm.layers.GRN``), the result is
+
+    out = (s * g + beta) W2' + b2  =  (s * g) W2' + (W2 beta + b2),
+
+so beta costs a matrix-vector product. The backward pass keeps y, h and the norms, a quarter of what the composition of
+PyTorch's operations keeps, and computes g anew. With G the gradient with respect to s * g,
+
+    ds = sum over an image's cells of G * g        dgamma = sum over images of ds * r
+    dn = gamma * ds / m - sum over channels(gamma * ds * n) / (D m^2)      n the norms, m their mean + eps
+    dg = s * G + g * dn / n                        dh = dg * gelu'(h)
+
+On a CPU, images go through in groups small enough for the cache. The chain of elementwise operations then costs
+little beside the matrix products (``benchmarks/README.md``).
+
+Shape letters: N images, M cells each, C channels, D = 4 C hidden channels.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+from torch.nn import functional as F
+from torch.utils.flop_counter import register_flop_formula
+
+# Elements of the hidden layer that a CPU treats at a time: 4 MB in float32, which the next operation finds in a cache.
+CACHED_ELEMENTS = 2**20
+
+
+def grn_mlp(
+    y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, beta: Tensor, weight2: Tensor, bias2: Tensor, eps: float
+) -> Tensor:
+    """Linear, GELU, GRN over all cells of each image, linear.
+
+    Args:
+        y: (N, ..., C): the cells of an image lie between the first and the last dimension.
+        weight1: (D, C), with ``bias1`` (D,).
+        gamma: (D,), GRN's scale, and ``beta`` (D,), its shift.
+        weight2: (C, D), with ``bias2`` (C,).
+        eps: Added to the mean of the norms.
+
+    Returns:
+        The shape of y, in y's type or in that of autocast. The norms are taken in float32 or better.
+    """
+    device = y.device.type
+    if device != "meta" and torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)
+        y, weight1, bias1, weight2 = (t.to(dtype) for t in (y, weight1, bias1, weight2))
+    bias = torch.addmv(bias2, weight2.to(bias2.dtype), beta).to(y.dtype)
+    out, _, _ = _grn_mlp(y.flatten(1, -2), weight1, bias1, gamma, weight2, bias, eps)
+    return out.view(*y.shape[:-1], -1)
+
+
+def _groups(h: Tensor) -> list[slice]:
+    """Splits N images so that the hidden layers of a group fit into the cache; on other devices, all are one group."""
+    n, m, d = h.shape
+    size = max(1, CACHED_ELEMENTS // (m * d)) if h.device.type == "cpu" else n
+    return [slice(start, start + size) for start in range(0, n, size)]
+
+
+@torch.library.custom_op("cnxv2_mm::grn_mlp", mutates_args=())
+def _grn_mlp(
+    y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, weight2: Tensor, bias: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(N, M, C) cells to the result (N, M, C), the hidden layer (N, M, D) before GELU, and its norms (N, 1, D)."""
+    h = F.linear(y, weight1, bias1)
+    out = torch.empty_like(y)
+    wide = torch.promote_types(h.dtype, torch.float32)
+    norms = h.new_empty(h.shape[0], 1, h.shape[2], dtype=wide)
+    for group in _groups(h):
+        g = F.gelu(h[group])
+        norm = g.to(wide).square().sum(1, keepdim=True).sqrt_()
+        norms[group] = norm
+        g *= (1 + gamma * norm / (norm.mean(-1, keepdim=True) + eps)).to(g.dtype)
+        torch.addmm(bias, g.flatten(0, 1), weight2.t(), out=out[group].flatten(0, 1))
+    return out, h, norms
+
+
+@_grn_mlp.register_fake
+def _(
+    y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, weight2: Tensor, bias: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    n, m, _ = y.shape
+    wide = torch.promote_types(y.dtype, torch.float32)
+    d = weight1.shape[0]
+    return torch.empty_like(y), y.new_empty(n, m, d), y.new_empty(n, 1, d, dtype=wide)
+
+
+@register_flop_formula(torch.ops.cnxv2_mm.grn_mlp)
+def _operations(y: torch.Size, weight1: torch.Size, *_: Any, **__: Any) -> int:
+    """Multiplications and additions of the two matrix products, for PyTorch's counters."""
+    return 2 * 2 * y.numel() * weight1[0]
+
+
+@torch.library.custom_op("cnxv2_mm::grn_mlp_backward", mutates_args=())
+def _grn_mlp_backward(
+    grad: Tensor, y: Tensor, h: Tensor, norms: Tensor, weight1: Tensor, gamma: Tensor, weight2: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of y, weight1, bias1, gamma, weight2 and bias."""
+    wide = norms.dtype
+    grad = grad.contiguous()
+    grad_y = torch.empty_like(y)
+    grad_weight1 = grad_weight2 = None
+    grad_bias1, grad_gamma = (torch.zeros_like(gamma, dtype=wide) for _ in range(2))
+    mean = norms.mean(-1, keepdim=True) + eps
+    relative = norms / mean
+    scale = (1 + gamma * relative).to(h.dtype)
+    for group in _groups(h):
+        g, s, n, m = F.gelu(h[group]), scale[group], norms[group], mean[group]
+        grad_weight2 = _add_product(grad_weight2, grad[group], g * s, wide)
+        grad_g = grad[group] @ weight2  # (n, M, D), with respect to s * g
+        grad_s = (grad_g * g).sum(1, keepdim=True, dtype=wide)  # (n, 1, D)
+        grad_gamma += (grad_s * relative[group]).sum((0, 1))
+        grad_r = grad_s * gamma
+        grad_n = grad_r / m - (grad_r * n).sum(-1, keepdim=True) / (n.shape[-1] * m * m)
+        # A channel that is zero all over an image has norm 0 and no influence: g is zero there too.
+        grad_g = grad_g.mul_(s).addcmul_(g, torch.where(n > 0, grad_n / n, 0).to(g.dtype))
+        grad_h = torch.ops.aten.gelu_backward(grad_g, h[group])
+        grad_bias1 += grad_h.sum((0, 1), dtype=wide)
+        grad_weight1 = _add_product(grad_weight1, grad_h, y[group], wide)
+        torch.mm(grad_h.flatten(0, 1), weight1, out=grad_y[group].flatten(0, 1))
+    grad_bias = grad.sum((0, 1), dtype=wide)
+    return (
+        grad_y,
+        grad_weight1.to(y.dtype),
+        grad_bias1.to(y.dtype),
+        grad_gamma.to(gamma.dtype),
+        grad_weight2.to(y.dtype),
+        grad_bias.to(y.dtype),
+    )
+
+
+@_grn_mlp_backward.register_fake
+def _(
+    grad: Tensor, y: Tensor, h: Tensor, norms: Tensor, weight1: Tensor, gamma: Tensor, weight2: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    c, d = weight2.shape
+    return (
+        torch.empty_like(y),
+        torch.empty_like(weight1),
+        y.new_empty(d),
+        torch.empty_like(gamma),
+        torch.empty_like(weight2),
+        y.new_empty(c),
+    )
+
+
+def _add_product(total: Tensor | None, left: Tensor, right: Tensor, wide: torch.dtype) -> Tensor:
+    """Adds left' right, summed over images and cells, to a total of the type ``wide``, if there is one yet."""
+    left, right = left.flatten(0, 1).t(), right.flatten(0, 1)
+    if total is None:
+        return torch.mm(left, right).to(wide)
+    return total.addmm_(left, right) if total.dtype == left.dtype else total.add_(left @ right)
+
+
+def _keep(ctx: FunctionCtx, inputs: tuple, output: tuple[Tensor, Tensor, Tensor]) -> None:
+    y, weight1, _, gamma, weight2, _, eps = inputs
+    _, h, norms = output
+    ctx.save_for_backward(y, h, norms, weight1, gamma, weight2)
+    ctx.eps = eps
+    ctx.set_materialize_grads(False)  # h and the norms are for the backward pass alone
+
+
+def _backward(ctx: FunctionCtx, grad: Tensor | None, _h: None, _norms: None) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return (None,) * 7
+    y, h, norms, weight1, gamma, weight2 = ctx.saved_tensors
+    return *_grn_mlp_backward(grad, y, h, norms, weight1, gamma, weight2, ctx.eps), None
+
+
+_grn_mlp.register_autograd(_backward, setup_context=_keep)

@@ -1,0 +1,71 @@
+"""Modules that somebody replaced or listens to are called; recordings hold PyTorch's own operations only."""
+
+import pytest
+import torch
+from torch import nn
+
+from cnxv2_mm import ConvNeXtV2
+from cnxv2_mm.kernels import may_replace
+from tests.conftest import photographs, relative_error, wake_grn
+from tests.layouts.contract import ARCH
+
+
+@pytest.fixture
+def backbone() -> ConvNeXtV2:
+    return wake_grn(ConvNeXtV2(ARCH, out_indices=(3,)))
+
+
+@pytest.mark.parametrize("name", ["dwconv", "pwconv1", "grn", "pwconv2"])
+def test_a_hooked_module_is_called_and_the_numbers_stay(backbone, name):
+    images = photographs(1)
+    (before,) = backbone(images)
+    calls = []
+    handle = backbone.stages[2][1].get_submodule(name).register_forward_hook(lambda *_: calls.append(1))
+    (after,) = backbone(images)
+    assert calls == [1]
+    assert relative_error(after, before) < 1e-5
+    handle.remove()
+    assert torch.equal(backbone(images)[0], before)
+
+
+@pytest.mark.parametrize("name", ["dwconv", "pwconv1", "grn", "pwconv2"])
+def test_a_replaced_module_is_called(backbone, name):
+    class Reversed(nn.Module):
+        def __init__(self, inner: nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, *inputs: object) -> torch.Tensor:
+            return self.inner(*inputs).flip(-1)
+
+    images = photographs(1)
+    (before,) = backbone(images)
+    block = backbone.stages[0][0]
+    setattr(block, name, Reversed(getattr(block, name)))
+    assert relative_error(backbone(images)[0], before) > 1e-3
+
+
+def test_a_weight_computed_from_others_is_followed():
+    """torch.nn.utils.parametrize changes the class of a module."""
+    linear = nn.Linear(2, 2)
+    assert may_replace(linear)
+    assert not may_replace(torch.nn.utils.parametrizations.weight_norm(linear))
+
+
+# Warnings of our own code, a tracer's among them, are errors here: see pyproject.toml.
+def recordings(backbone: nn.Module, images: torch.Tensor) -> dict[str, tuple[str, nn.Module]]:
+    traced = torch.jit.trace(backbone, images)
+    exported = torch.export.export(backbone, (images,))
+    return {
+        "trace": (str(traced.inlined_graph), traced),
+        "export": (str(exported.graph).replace("cnxv2_mm.", "cnxv2_mm::"), exported.module()),
+    }
+
+
+@pytest.mark.parametrize("way", ["trace", "export"])
+def test_recordings_hold_pytorchs_operations_only_and_compute_the_same(backbone, way):
+    images = photographs(2)
+    backbone.eval()
+    text, recorded = recordings(backbone, images)[way]
+    assert "cnxv2_mm::" not in text
+    assert relative_error(recorded(images)[0], backbone(images)[0]) < 1e-5

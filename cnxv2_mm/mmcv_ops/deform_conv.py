@@ -11,6 +11,7 @@ ConvNets v2", https://arxiv.org/abs/1811.11168.
 import torch
 import torchvision  # noqa: F401  registers torch.ops.torchvision
 from torch import Tensor
+from torch.nn.functional import pad
 
 from cnxv2_mm.mmcv_ops.precision import compute_dtype
 
@@ -146,8 +147,10 @@ def modulated_deform_conv_forward(
         weight: (O, C / group, kernel_h, kernel_w).
         bias: (O,); ignored, and then empty, unless ``with_bias``.
         ones: unused.
-        offset: (N, 2 * deformable_group * kernel_h * kernel_w, P, Q), in input cells.
-        mask: (N, deformable_group * kernel_h * kernel_w, P, Q), the modulation.
+        offset: (N, 2 * deformable_group * kernel_h * kernel_w, P, Q), in input cells. Of more cells than the
+            output's, the first numbers of each image are read as if they were in that shape, as the compiled operator
+            does, which checks nothing: DyHead was trained with it.
+        mask: (N, deformable_group * kernel_h * kernel_w, P, Q), the modulation; likewise.
         output: (N, O, P, Q), overwritten.
         columns: unused.
         kernel_h: kernel rows.
@@ -163,6 +166,7 @@ def modulated_deform_conv_forward(
         with_bias: whether to add ``bias``.
     """
     geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group, deformable_group)
+    offset, mask = (_leading(values, output.shape[2:]) for values in (offset, mask))
     output.copy_(_forward(input, weight, offset, mask, bias if with_bias else None, geometry))
 
 
@@ -194,12 +198,28 @@ def modulated_deform_conv_backward(
 ) -> None:
     """Add all gradients to the ``grad_`` tensors, shaped like their originals; see the forward for the rest."""
     geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group, deformable_group)
+    offset, mask = (_leading(values, grad_output.shape[2:]) for values in (offset, mask))
     gradients = _backward(grad_output, input, weight, offset, mask, bias if with_bias else None, geometry)
     places = [grad_input, grad_weight, grad_offset, grad_mask]
     if with_bias:
         places.append(grad_bias)
     for place, gradient in zip(places, gradients, strict=False):
-        place.add_(gradient)
+        place.add_(_filled_up(gradient, place.shape))
+
+
+def _leading(values: Tensor, size: torch.Size) -> Tensor:
+    """The first numbers of each image as (N, K, *size); (N, K, P, Q) as they are if they have that size."""
+    if values.shape[2:] == size or values.shape[2:].numel() < size.numel():  # the latter is refused by torchvision
+        return values
+    images, channels = values.shape[:2]
+    return values.flatten(1)[:, : channels * size.numel()].reshape(images, channels, *size)
+
+
+def _filled_up(gradient: Tensor, shape: torch.Size) -> Tensor:
+    """The reverse: zeros behind the numbers of each image."""
+    if gradient.shape == shape:
+        return gradient
+    return pad(gradient.flatten(1), (0, shape[1:].numel() - gradient.shape[1:].numel())).view(shape)
 
 
 def _forward(

@@ -144,3 +144,29 @@ class TestModulatedDeformConv:
         tensors = [tensor.to(dtype) for tensor in make_case(GEOMETRIES["plain"], device)]
         expected = modulated_deform_conv2d(*(tensor.float() for tensor in tensors))
         assert modulated_deform_conv2d(*tensors).equal(expected.to(dtype))
+
+    def test_offsets_of_more_cells_are_read_in_order(self, device):
+        """As by mmcv's compiled operator, whose loop counts the output's cells (DyHead gives it a larger map's).
+
+        Oracle: the operator on the numbers that ``data_offset_ptr`` and ``data_mask_ptr`` of
+        mmcv/ops/csrc/pytorch/cpu/modulated_deform_conv.cpp reach.
+        """
+        input, offset, mask, weight, bias = make_case(GEOMETRIES["plain"], device)
+        large = {}
+        for name, values in (("offset", offset), ("mask", mask)):
+            images, channels, height, width = values.shape
+            large[name] = torch.randn(images, channels, 2 * height, 2 * width, device=device, dtype=values.dtype)
+            for n, k, p, q in torch.cartesian_prod(*(torch.arange(length) for length in values.shape)).tolist():
+                values[n, k, p, q] = large[name][n].flatten()[(k * height + p) * width + q]
+            large[name].requires_grad_()
+            values.requires_grad_()
+        result = modulated_deform_conv2d(input, large["offset"], large["mask"], weight, bias)
+        expected = modulated_deform_conv2d(input, offset, mask, weight, bias)
+        torch.testing.assert_close(result, expected)
+        result.sum().backward()
+        expected.sum().backward()
+        for name, values in (("offset", offset), ("mask", mask)):
+            used = values[0].numel()
+            gradient = large[name].grad.flatten(1)
+            torch.testing.assert_close(gradient[:, :used], values.grad.flatten(1))
+            assert not gradient[:, used:].any()

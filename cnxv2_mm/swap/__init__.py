@@ -1,0 +1,13 @@
+"""Any OpenMMLab config with ConvNeXt V2 in the place of its backbone.
+
+``measure`` builds the old backbone on the meta device and runs it; ``stages`` finds the same strides in ConvNeXt V2;
+``consumers`` and ``channels`` change what reads the maps; ``weights``, ``preprocessing`` and ``optimizer`` do the rest;
+``config`` is the whole of it. ``differences`` and ``inherit`` write the result as a short config.
+"""
+
+from cnxv2_mm.swap.config import Swap, swap_backbone, swap_config
+from cnxv2_mm.swap.differences import changes, differences
+from cnxv2_mm.swap.inherit import short_config
+from cnxv2_mm.swap.refusal import SwapRefused
+
+__all__ = ["Swap", "SwapRefused", "changes", "differences", "short_config", "swap_backbone", "swap_config"]

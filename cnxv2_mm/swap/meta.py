@@ -1,0 +1,100 @@
+"""Parts of a config as modules that have shapes but no numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.config import ConfigDict
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+Shape = tuple[int, ...]
+# What a part computes, as shapes: a tensor's shape, or the same nested in tuples and dictionaries.
+Shapes = Any
+
+_WITHOUT = ("init_cfg", "pretrained", "with_cp")
+
+
+class _NumbersOnCpu(TorchFunctionMode):
+    """Inside ``torch.device('meta')``: what is made of numbers, such as drop rates, may be read as numbers."""
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (torch.linspace, torch.tensor):
+            kwargs = {"device": "cpu", **kwargs}
+        return func(*args, **kwargs)
+
+
+def build(config: Mapping[str, Any] | Sequence[Any], scope: str) -> nn.Module:
+    """Builds a part on the meta device: no weights are loaded, synchronised batch norms are plain ones.
+
+    Args:
+        config: A model's part; a list of them becomes a chain.
+        scope: The library whose types have no prefix, such as 'mmdet'.
+    """
+    with MODELS.switch_scope_and_registry(scope) as registry:
+        try:
+            with torch.device("meta"), _NumbersOnCpu():
+                module = registry.build(_plain(config))
+        except (RuntimeError, NotImplementedError):  # a constructor that looks at other numbers
+            module = registry.build(_plain(config))
+    return module.to("meta")
+
+
+def run(module: nn.Module, inputs: Tensor | tuple[Tensor, ...], with_graph: bool = False) -> object:
+    """What a module of :func:`build` returns; one that looks at numbers is moved to the CPU and given zeros.
+
+    Args:
+        module: The module.
+        inputs: Its only argument, on the meta device.
+        with_graph: Record how the results depend on parameters, for :func:`parameters_behind`.
+    """
+    with torch.set_grad_enabled(with_graph):
+        try:
+            with torch.device("meta"), _NumbersOnCpu():
+                return module(inputs)
+        except (RuntimeError, NotImplementedError):
+            module.to_empty(device="cpu")
+            is_one = isinstance(inputs, Tensor)
+            zeros = [torch.zeros(tensor.shape) for tensor in ([inputs] if is_one else inputs)]
+            return module(zeros[0] if is_one else tuple(zeros))
+
+
+def parameters_behind(result: Tensor) -> set[nn.Parameter]:
+    """Parameters that a result of :func:`run` with graph is computed from."""
+    found, seen, waiting = set(), set(), [result.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            found.add(node.variable)
+        waiting += [before for before, _ in node.next_functions]
+    return found
+
+
+def shapes_of(result: object) -> Shapes:
+    """The shapes inside a result; anything that is no tensor counts by its type."""
+    if isinstance(result, Tensor):
+        return tuple(result.shape)
+    if isinstance(result, Mapping):
+        return {key: shapes_of(value) for key, value in result.items()}
+    if isinstance(result, Sequence) and not isinstance(result, str):
+        return tuple(shapes_of(value) for value in result)
+    return type(result).__name__
+
+
+def _plain(value: object) -> Any:
+    """A copy of a config without weights, recomputation and synchronisation."""
+    if isinstance(value, Mapping):
+        plain = ConfigDict({key: _plain(item) for key, item in value.items() if key not in _WITHOUT})
+        if plain.get("type") in ("SyncBN", "MMSyncBN"):
+            plain["type"] = "BN"
+        return plain
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(item) for item in value)
+    return value

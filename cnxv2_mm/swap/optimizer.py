@@ -1,0 +1,145 @@
+"""AdamW with layer-wise learning rates in the place of the old optimiser, and a schedule that suits it."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+# The README's recipe: paper and V1 fine-tune detectors and segmenters with 1e-4 ... 2e-4 for 16 to 32 images per step.
+BASE_LR = 1e-4
+BASE_IMAGES = 16
+LAYER_DECAY = 0.9
+WEIGHT_DECAY = 0.05
+CONSTRUCTOR = "cnxv2_mm.LayerDecayOptimWrapperConstructor"
+WARMUP_STEPS = 1000
+WARMUP_START = 0.001
+
+_ADAPTIVE = ("AdamW",)
+_BATCH_IN_NAME = re.compile(r"(?:^|[_-])(\d+)xb(\d+)")
+_USUAL_GPUS = 8
+
+
+def use_adamw(config: Config, backbone_params: Sequence[str]) -> list[str]:
+    """Changes optimiser and schedule; an AdamW keeps its own learning rate.
+
+    Args:
+        config: The whole config. One without a single ``optim_wrapper`` stays as it is.
+        backbone_params: Names of the old backbone's parameters; rules about them are dropped.
+
+    Returns:
+        What was changed, in words.
+    """
+    wrapper = config.get("optim_wrapper")
+    if not isinstance(wrapper, Mapping) or not isinstance(wrapper.get("optimizer"), Mapping):
+        return [f"optimiser: kept, the config has {'several' if wrapper else 'none'}"]
+    old = wrapper["optimizer"]
+    old_lr = old.get("lr")
+    notes = []
+    if _name(old) in _ADAPTIVE and old_lr:
+        optimizer = {**old}
+        optimizer.setdefault("weight_decay", 0.01)  # torch's own value; the constructor wants to see it
+        notes.append("optimiser: learning rate kept, smaller towards the stem (layer decay)")
+    else:
+        images, source = _images_per_step(config)
+        lr = _two_digits(BASE_LR * math.sqrt(images / BASE_IMAGES))
+        optimizer = {"type": "AdamW", "lr": lr, "betas": (0.9, 0.999), "weight_decay": WEIGHT_DECAY}
+        notes.append(
+            f"optimiser: AdamW with layer decay in the place of {_name(old)}; {lr:g} = {BASE_LR:g} x "
+            f"sqrt({images} / {BASE_IMAGES}) for {images} images per step ({source})"
+        )
+    rules: dict[str, Any] = {"layer_decay_rate": LAYER_DECAY, "strategy": "single"}
+    kept, dropped = _custom_keys(wrapper.get("paramwise_cfg") or {}, backbone_params)
+    if kept:
+        rules["custom_keys"] = kept
+    if dropped:
+        notes.append(f"optimiser: rules dropped with the old backbone: {', '.join(dropped)}")
+    changed = {key: value for key, value in wrapper.items() if key not in ("optimizer", "constructor", "paramwise_cfg")}
+    config["optim_wrapper"] = {**changed, "optimizer": optimizer, "constructor": CONSTRUCTOR, "paramwise_cfg": rules}
+    return notes + _adapt_schedule(config, old_lr)
+
+
+def _name(part: Mapping[str, Any]) -> str:
+    kind = part.get("type")
+    return (kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))).rpartition(".")[2]
+
+
+def _two_digits(number: float) -> float:
+    return float(f"{number:.1e}")
+
+
+def _images_per_step(config: Config) -> tuple[int, str]:
+    """Images that one step of the optimiser sees, and how that is known."""
+    named = _BATCH_IN_NAME.search(Path(getattr(config, "filename", None) or "").stem)
+    if named:
+        return int(named[1]) * int(named[2]), "the file's name"
+    base = (config.get("auto_scale_lr") or {}).get("base_batch_size")
+    if base:
+        return base, "auto_scale_lr"
+    loader = config.get("train_dataloader") or {}
+    return _USUAL_GPUS * loader.get("batch_size", 2), f"{_USUAL_GPUS} GPUs"
+
+
+def _custom_keys(
+    rules: Mapping[str, Any], backbone_params: Sequence[str]
+) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Rules about other parts than the old backbone's, and the names of the others."""
+    inside = [f".{name}" for name in backbone_params]
+    kept, dropped = {}, []
+    for key, rule in rules.get("custom_keys", {}).items():
+        part_of_old = key.removeprefix("backbone")
+        about_old = any(part_of_old in name for name in inside) if part_of_old.strip(".") else False
+        allowed = {name: value for name, value in rule.items() if name in ("lr_mult", "decay_mult")}
+        if about_old or not allowed:
+            dropped.append(key)
+        else:
+            kept[key] = allowed
+    return kept, dropped
+
+
+def _adapt_schedule(config: Config, old_lr: float | None) -> list[str]:
+    given = config.get("param_scheduler")
+    if not given:
+        return []
+    schedulers = [dict(item) for item in ([given] if isinstance(given, Mapping) else given)]
+    notes = []
+    without_momentum = [item for item in schedulers if not _name(item).endswith("Momentum")]
+    if len(without_momentum) < len(schedulers):
+        notes.append("schedule: the one of SGD's momentum is dropped")
+    schedulers = without_momentum
+    for item in schedulers:
+        floor = item.get("eta_min")
+        if not floor:
+            continue
+        if _name(item) == "CosineAnnealingLR" and old_lr:
+            del item["eta_min"]
+            item["eta_min_ratio"] = floor / old_lr
+        else:
+            item["eta_min"] = 0.0
+        kind = "a ratio" if "eta_min_ratio" in item else "0"
+        notes.append(f"schedule: eta_min={floor:g} was a rate for all layers, above that of the first ones; now {kind}")
+    if not any(_warms_up(item) for item in schedulers):
+        steps = _warmup_steps(config)
+        warmup = {"type": "LinearLR", "start_factor": WARMUP_START, "by_epoch": False, "begin": 0, "end": steps}
+        schedulers.insert(0, warmup)
+        notes.append(f"schedule: a warm-up of {steps} steps, which AdamW needs")
+    if notes:
+        config["param_scheduler"] = schedulers
+    return notes
+
+
+def _warms_up(scheduler: Mapping[str, Any]) -> bool:
+    name = _name(scheduler)
+    if "Warmup" in name or name == "OneCycleLR":
+        return True
+    rises = name == "ConstantLR" or scheduler.get("start_factor", 1 / 3) < scheduler.get("end_factor", 1.0)
+    return name in ("LinearLR", "ConstantLR") and rises and not scheduler.get("begin")
+
+
+def _warmup_steps(config: Config) -> int:
+    """At most a twentieth of a training that is counted in steps."""
+    train = config.get("train_cfg") or {}
+    total = train.get("max_iters")
+    return max(1, min(WARMUP_STEPS, total // 20)) if total else WARMUP_STEPS

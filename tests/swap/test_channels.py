@@ -1,0 +1,61 @@
+"""Where configs state input channels."""
+
+import pytest
+
+from cnxv2_mm.swap.channels import rewritings
+
+OLD = (64, 128, 256, 512)
+NEW = (40, 80, 160, 320)
+
+
+def first(config, old=OLD, new=NEW):
+    return next(rewritings(config, old, new))
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"in_channels": [64, 128, 256, 512]}, {"in_channels": [40, 80, 160, 320]}),
+        ({"in_channels": (512, 256, 128, 64)}, {"in_channels": (320, 160, 80, 40)}),  # YOLOv3: deepest first
+        ({"in_channels": [128, 256, 512]}, {"in_channels": [80, 160, 320]}),  # a neck that leaves the first map
+        ({"in_channels": [64, 512], "in_index": [0, 3]}, {"in_channels": [40, 320], "in_index": [0, 3]}),
+        ({"in_channels": 512}, {"in_channels": 320}),
+        ({"in_channels": 256, "in_index": 2}, {"in_channels": 160, "in_index": 2}),
+        ({"in_channels": 256, "in_index": 3}, {"in_channels": 256, "in_index": 3}),  # something else
+        ({"in_channels": 512, "c1_in_channels": 64}, {"in_channels": 320, "c1_in_channels": 40}),
+        ({"channels": 512, "out_channels": 256}, {"channels": 512, "out_channels": 256}),
+        ([{"in_channels": list(OLD)}, {"in_channels": 3}], [{"in_channels": list(NEW)}, {"in_channels": 3}]),
+        (
+            {"kernel_generate_head": {"in_channels": 256, "in_index": 2}},
+            {"kernel_generate_head": {"in_channels": 160, "in_index": 2}},
+        ),
+    ],
+)
+def test_certain_places(config, expected):
+    assert first(config) == expected
+
+
+def test_a_nested_number_is_tried_as_it_is_first():
+    """In a kernel update head 512 is the width of kernels, which only running it tells from an input."""
+    config = {"update": {"in_channels": 512}}
+    assert list(rewritings(config, OLD, NEW)) == [config, {"update": {"in_channels": 320}}]
+
+
+def test_a_nested_number_means_the_only_map():
+    config = {"extractor": {"featmap_strides": [16], "out_channels": 512}, "head": {"in_channels": 512}}
+    assert first(config, (512,), (320,)) == {
+        "extractor": {"featmap_strides": [16], "out_channels": 320},
+        "head": {"in_channels": 320},
+    }
+
+
+def test_maps_that_are_passed_on_are_tried():
+    config = {"in_channels": (96, 1280), "out_channels": (96, 1280, 512)}
+    tried = list(rewritings(config, (96, 1280), (160, 320)))
+    assert {"in_channels": (160, 320), "out_channels": (160, 320, 512)} in tried
+
+
+def test_the_given_config_is_left_alone():
+    config = {"in_channels": [64, 128, 256, 512]}
+    first(config)["in_channels"].append(1)
+    assert config == {"in_channels": [64, 128, 256, 512]}

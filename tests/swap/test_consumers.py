@@ -1,0 +1,102 @@
+"""Necks and heads of the libraries, changed and run."""
+
+import pytest
+from mmengine.config import ConfigDict
+
+from cnxv2_mm.swap.consumers import adapt, needs_contiguous
+from cnxv2_mm.swap.measure import IMAGE_SIZES, NUM_IMAGES, Maps
+from cnxv2_mm.swap.refusal import SwapRefused
+from tests.swap import toys  # noqa: F401  registers
+
+
+def maps(channels, strides):
+    height, width = IMAGE_SIZES[0]
+    return Maps(tuple((NUM_IMAGES, c, height // s, width // s) for c, s in zip(channels, strides, strict=True)))
+
+
+OLD = maps((64, 128, 256, 512), (4, 8, 16, 32))
+NEW = maps((40, 80, 160, 320), (4, 8, 16, 32))
+
+
+def test_heads_behind_a_neck_stay_as_they_are():
+    head = {"type": "NotEvenLookedAt", "in_channels": 512}
+    neck = {"type": "FPN", "in_channels": list(OLD.channels), "out_channels": 512, "num_outs": 5}
+    model = ConfigDict(neck=neck, bbox_head=head)
+    adapt(model, OLD, NEW, "mmdet")
+    assert model.neck.in_channels == list(NEW.channels)
+    assert model.neck.out_channels == 512
+    assert model.bbox_head == head
+
+
+def test_the_first_of_several_necks_reads_the_maps():
+    fpn = {"type": "FPN", "in_channels": list(OLD.channels), "out_channels": 64, "num_outs": 5}
+    bfp = {"type": "BFP", "in_channels": 64, "num_levels": 5, "refine_level": 2, "refine_type": "conv"}
+    model = ConfigDict(neck=[fpn, bfp])
+    adapt(model, OLD, NEW, "mmdet")
+    assert model.neck[0].in_channels == list(NEW.channels)
+    assert model.neck[1].in_channels == 64  # though the old first map had as many
+
+
+def test_maps_that_a_neck_passes_on_reach_the_heads():
+    old, new = maps((96, 1280), (16, 32)), maps((160, 320), (16, 32))
+    neck = {
+        "type": "SSDNeck",
+        "in_channels": (96, 1280),
+        "out_channels": (96, 1280, 512, 256),
+        "level_strides": (2, 2),
+        "level_paddings": (1, 1),
+        "l2_norm_scale": None,
+    }
+    generator = {
+        "type": "SSDAnchorGenerator",
+        "scale_major": False,
+        "strides": [16, 32, 64, 107],
+        "ratios": [[2, 3]] * 4,
+        "min_sizes": [48, 100, 150, 202],
+        "max_sizes": [100, 150, 202, 253],
+    }
+    head = {"type": "SSDHead", "in_channels": (96, 1280, 512, 256), "num_classes": 3, "anchor_generator": generator}
+    model = ConfigDict(neck=neck, bbox_head=head)
+    adapt(model, old, new, "mmdet")
+    assert model.neck.in_channels == (160, 320)
+    assert model.neck.out_channels == model.bbox_head.in_channels == (160, 320, 512, 256)
+
+
+def test_segmentation_heads_read_the_maps_of_their_index():
+    decode = {"type": "DepthwiseSeparableASPPHead", "in_channels": 512, "in_index": 3, "channels": 32}
+    decode.update(dilations=(1, 12), c1_in_channels=64, c1_channels=8, num_classes=3)
+    auxiliary = {"type": "FCNHead", "in_channels": 256, "in_index": 2, "channels": 64, "num_classes": 3}
+    model = ConfigDict(decode_head=decode, auxiliary_head=[auxiliary], test_cfg={"in_channels": 512})
+    adapt(model, OLD, NEW, "mmseg")
+    assert (model.decode_head.in_channels, model.decode_head.c1_in_channels) == (320, 40)
+    assert model.auxiliary_head[0].in_channels == 160
+    assert model.test_cfg.in_channels == 512
+
+
+def test_the_last_stage_inside_a_head_is_refused():
+    model = ConfigDict(roi_head={"type": "StandardRoIHead", "shared_head": {"type": "ResLayer"}})
+    with pytest.raises(SwapRefused, match="shared_head") as caught:
+        adapt(model, maps((1024,), (16,)), maps((160,), (16,)), "mmdet")
+    assert caught.value.by_hand is not None
+
+
+def test_a_head_that_cannot_read_the_maps_is_refused():
+    model = ConfigDict(auxiliary_head={"type": "ToyPickyHead", "width": 512})
+    with pytest.raises(SwapRefused, match="auxiliary_head"):
+        adapt(model, OLD, NEW, "mmengine")
+
+
+def test_a_nested_number_is_found_out_by_running():
+    """Kernels of 512 numbers stay, maps of 512 channels do not; the config does not say which is which."""
+    model = ConfigDict(head={"type": "ToyKernelHead", "kernel": {"in_channels": 512}, "reader": {"in_channels": 512}})
+    adapt(model, OLD, NEW, "mmengine")
+    assert model.head.kernel.in_channels == 512
+    assert model.head.reader.in_channels == 320
+
+
+def test_heads_that_view_maps_want_them_contiguous():
+    """mmseg's DMNet does, FCN does not."""
+    common = {"in_channels": 320, "in_index": 3, "channels": 4, "num_classes": 3, "norm_cfg": {"type": "BN"}}
+    viewing, other = {"type": "DMHead", "filter_sizes": (1, 3), **common}, {"type": "FCNHead", **common}
+    assert needs_contiguous({"decode_head": viewing}, NEW, "mmseg")
+    assert not needs_contiguous({"decode_head": other}, NEW, "mmseg")

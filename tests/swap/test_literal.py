@@ -1,0 +1,36 @@
+"""Values written as Python."""
+
+import pytest
+
+from cnxv2_mm.swap.literal import LINE, literal
+
+VALUES = [
+    None,
+    True,
+    -1.5,
+    float("inf"),
+    'quotes "and" \\ more\n',
+    (1,),
+    (),
+    [],
+    {},
+    {"a": 1, "b": {"c": (1, 2), "type": "X"}},
+    {"backbone.norm": 1, "class": 2, 3: [4]},
+    [{"type": "Step" * 12, "number": i, "deep": {"list": [{"text": "t" * 70}, i], "x": None}} for i in range(3)],
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=str)
+def test_python_reads_the_same_value(value):
+    assert eval(literal(value)) == value
+
+
+def test_lines_are_not_too_long():
+    text = literal(VALUES[-1])
+    assert len(text.splitlines()) > 3
+    assert max(map(len, text.splitlines())) <= LINE
+
+
+def test_other_objects_are_refused():
+    with pytest.raises(ValueError, match="cannot be written"):
+        literal({"type": object()})

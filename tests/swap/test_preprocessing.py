@@ -1,0 +1,74 @@
+"""RGB images with ImageNet's mean and deviation, wherever a config normalises."""
+
+import pytest
+from mmengine.config import Config
+
+from cnxv2_mm.swap.preprocessing import MEAN, STD, normalise_images
+
+CAFFE = {"mean": [103.53, 116.28, 123.675], "std": [1.0, 1.0, 1.0], "bgr_to_rgb": False}
+RGB = {"mean": MEAN, "std": STD, "bgr_to_rgb": True}
+
+
+def test_the_values_are_torchvisions():
+    """Those of torchvision's weights, which are for images between 0 and 1."""
+    from torchvision.models import ResNet50_Weights
+
+    transform = ResNet50_Weights.DEFAULT.transforms()
+    assert pytest.approx([255 * x for x in transform.mean]) == MEAN
+    assert pytest.approx([255 * x for x in transform.std]) == STD
+
+
+def test_preprocessors_inside_others_are_changed_too():
+    inner = {"type": "DetDataPreprocessor", **CAFFE, "pad_size_divisor": 32}
+    outer = {"type": "MultiBranchDataPreprocessor", "data_preprocessor": inner}
+    config = Config({"model": {"detector": {"data_preprocessor": inner}, "data_preprocessor": outer}})
+    notes = normalise_images(config)
+    expected = {"type": "DetDataPreprocessor", **RGB, "pad_size_divisor": 32}
+    assert config.model.data_preprocessor.data_preprocessor == expected
+    assert config.model.detector.data_preprocessor == expected
+    assert len(notes) == 1
+    assert "bgr_to_rgb=False" in notes[0]
+
+
+def test_images_that_were_not_normalised_are():
+    config = Config({"model": {"data_preprocessor": {"type": "DetDataPreprocessor", "pad_size_divisor": 32}}})
+    normalise_images(config)
+    assert config.model.data_preprocessor == {"type": "DetDataPreprocessor", "pad_size_divisor": 32, **RGB}
+
+
+def test_mmpretrain_spells_the_order_its_own_way():
+    part = {"mean": [127.5] * 3, "std": [127.5] * 3, "rgb_to_bgr": True}
+    config = Config({"default_scope": "mmpretrain", "data_preprocessor": part})
+    normalise_images(config)
+    assert config.data_preprocessor == {"mean": MEAN, "std": STD, "to_rgb": True, "rgb_to_bgr": False}
+
+
+def test_a_preprocessor_of_another_library_keeps_its_words():
+    """DeepSORT's re-identification inside a detector's config."""
+    reid = {"data_preprocessor": {"type": "mmpretrain.ClsDataPreprocessor"}}
+    config = Config({"default_scope": "mmdet", "model": {"reid": reid}})
+    normalise_images(config)
+    assert config.model.reid.data_preprocessor == {
+        **reid["data_preprocessor"],
+        "mean": MEAN,
+        "std": STD,
+        "to_rgb": True,
+    }
+
+
+def test_steps_of_pipelines():
+    raw = {"type": "Normalize", "mean": [0.0, 0.0, 0.0], "std": [255.0] * 3}
+    unit = {"type": "torchvision/Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    caffe = {"type": "mmcv.Normalize", "mean": [103.53, 116.28, 123.675], "std": [1.0] * 3, "to_rgb": False}
+    config = Config({"train_pipeline": [{"type": "Load"}, caffe, unit, raw]})
+    normalise_images(config)
+    assert config.train_pipeline[1] == {"type": "mmcv.Normalize", "mean": MEAN, "std": STD, "to_rgb": True}
+    assert config.train_pipeline[2] == unit
+
+
+def test_what_is_right_or_has_other_channels_stays():
+    eight = {"mean": [1.0] * 8, "std": [1.0] * 8}
+    config = Config({"data_preprocessor": dict(RGB), "model": {"data_preprocessor": eight}})
+    before = config.to_dict()
+    assert normalise_images(config) == []
+    assert config.to_dict() == before

@@ -1,0 +1,81 @@
+"""Backbones that are odd in one way each, and heads, registered under mmengine's own scope."""
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+
+
+class _Toy(BaseModule):
+    def __init__(self, in_channels=3):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, 6, kernel_size=8, stride=8)
+
+
+@MODELS.register_module()
+class ToyOneMap(_Toy):
+    def forward(self, images: Tensor):
+        return (self.conv(images),)
+
+
+@MODELS.register_module()
+class ToyBareTensor(_Toy):
+    def forward(self, images: Tensor):
+        return self.conv(images)
+
+
+@MODELS.register_module()
+class ToyTwoInputs(_Toy):
+    def forward(self, images: Tensor, depth: Tensor):
+        return (self.conv(images) + depth,)
+
+
+@MODELS.register_module()
+class ToyBranchesInTraining(_Toy):
+    def forward(self, images: Tensor):
+        x = self.conv(images)
+        return (torch.cat([x, x, x]) if self.training else x,)
+
+
+@MODELS.register_module()
+class ToyDict(_Toy):
+    def forward(self, images: Tensor):
+        return {"map": self.conv(images)}
+
+
+@MODELS.register_module()
+class ToyNumbers(_Toy):
+    """Reads numbers while it is built, as drop rates are."""
+
+    def __init__(self):
+        super().__init__()
+        self.rates = [rate.item() for rate in torch.linspace(0, 1, 3)]
+        self.threshold = torch.ones(1).item()
+
+    def forward(self, images: Tensor):
+        return (self.conv(images),)
+
+
+@MODELS.register_module()
+class ToyPickyHead(BaseModule):
+    """Takes a last map of one width only, and does not say so in a key that configs use for it."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.conv = nn.Conv2d(width, 1, kernel_size=1)
+
+    def forward(self, maps):
+        return self.conv(maps[-1])
+
+
+@MODELS.register_module()
+class ToyKernelHead(BaseModule):
+    """Moves 512 numbers to others, and reads the last map."""
+
+    def __init__(self, kernel, reader):
+        super().__init__()
+        self.kernel = nn.Linear(kernel["in_channels"], 4)
+        self.reader = nn.Conv2d(reader["in_channels"], 4, kernel_size=1)
+
+    def forward(self, maps):
+        return self.reader(maps[-1]), self.kernel(maps[-1].new_empty(1, 512))

@@ -1,0 +1,66 @@
+"""The command that writes a swapped config."""
+
+import pytest
+
+from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.swap import swap_backbone
+from tests.swap.published import without_scopes
+from tests.tools.conftest import load_tool
+
+RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+
+
+@pytest.fixture
+def main():
+    return load_tool("swap_backbone").main
+
+
+def test_the_new_config_and_its_reasons(main, tmp_path, capsys):
+    file = tmp_path / "new" / "mine.py"
+    options = ["--arch", "atto", "--weights", "none", "--optimizer", "keep", "--print-diff"]
+    assert main([RETINANET, "-o", str(file), *options]) == 0
+    expected = swap_backbone(RETINANET, "atto", checkpoint="none", optimizer="keep")
+    assert without_scopes(load_config(str(file)).to_dict()) == without_scopes(expected.to_dict())
+    lines = file.read_text().splitlines()
+    assert lines[0] == f"# - Written by tools/swap_backbone.py from {RETINANET}."
+    assert lines[1].startswith("# - backbone: cnxv2_mm.ConvNeXtV2 in the place of ResNet")
+    assert len(lines) < 15
+    out = capsys.readouterr().out
+    assert "256, 512, 1024, 2048" in out
+    assert "[80, 160, 320]" in out  # the neck leaves out the first map, so that the backbone does not make it
+    assert "mine.py" in out
+
+
+def test_a_file_of_ones_own_is_swapped_again(main, tmp_path):
+    old, new = tmp_path / "old.py", tmp_path / "new.py"
+    old.write_text(f'_base_ = ["{RETINANET}"]\nmodel = dict(bbox_head=dict(num_classes=3))\n')
+    assert main([str(old), "--weights", "none", "-o", str(new)]) == 0
+    assert '_base_ = ["old.py"]' in new.read_text()
+    config = load_config(str(new))
+    assert config.model.bbox_head.num_classes == 3
+    assert config.model.neck.in_channels == [192, 384, 768]
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "message"),
+    [
+        ("mmdet::faster_rcnn/faster-rcnn_r50-caffe-c4_ms-1x_coco.py", [], "By hand:"),
+        ("mmdet::no/such.py", [], "does not exist"),
+        (RETINANET, ["--arch", "small"], "no weights are published"),
+    ],
+)
+def test_a_refusal_is_one_line_and_writes_nothing(main, tmp_path, capsys, config, options, message):
+    file = tmp_path / "new.py"
+    assert main([config, "-o", str(file), *options]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Not swapped: ")
+    assert message in error
+    assert not file.exists()
+
+
+def test_a_config_does_not_overwrite_what_it_inherits_from(main, tmp_path, capsys):
+    file = tmp_path / "old.py"
+    file.write_text("model = dict()\n")
+    assert main([str(file), "-o", str(file)]) == 1
+    assert "would inherit from itself" in capsys.readouterr().err
+    assert file.read_text() == "model = dict()\n"

@@ -1,0 +1,78 @@
+"""Put ConvNeXt V2 into any detector, segmenter or classifier of OpenMMLab: writes a short config that inherits from it.
+
+python tools/swap_backbone.py mmdet::retinanet/retinanet_r50_fpn_1x_coco.py --arch tiny -o my_retinanet.py
+python tools/swap_backbone.py my_segmenter.py --arch base --weights none --optimizer keep -o new.py --print-diff
+
+What is changed, what is refused and why: docs/swap.md.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+from rich.console import Console
+from rich.table import Table
+
+from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.swap import Swap, changes, short_config, swap_config
+from cnxv2_mm.swap.literal import literal
+from cnxv2_mm.variants import VARIANTS
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Replace the backbone of a config by ConvNeXt V2.")
+    parser.add_argument("config", help="config file, or <library>::<file> for one of an installed library's own")
+    parser.add_argument("--arch", choices=list(VARIANTS), default="tiny", help="size (default: %(default)s)")
+    parser.add_argument(
+        "--weights",
+        metavar="NAME|FILE|none",
+        help="name in the zoo, file or address, in any library's format; none for a random start (default: FCMAE's for "
+        "detectors, ImageNet-1k's for segmenters and classifiers; CC-BY-NC 4.0, no commercial use)",
+    )
+    parser.add_argument(
+        "--optimizer", choices=("adamw", "keep"), default="adamw", help="AdamW with layer decay, or the config's own"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the new config")
+    parser.add_argument("--print-diff", action="store_true", help="show old and new values")
+    return parser.parse_args(argv)
+
+
+def header(args: argparse.Namespace, result: Swap) -> list[str]:
+    """What the first lines of the new config say."""
+    return [f"Written by tools/swap_backbone.py from {args.config}.", *result.notes]
+
+
+def print_differences(old: Config, new: Config, console: Console) -> None:
+    """Show every key whose value is another one."""
+    table = Table("key", "old", "new", show_lines=True)
+    for key, before, after in changes(old.to_dict(), new.to_dict()):
+        table.add_row(key, literal(before), literal(after))
+    console.print(table)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the config; returns the exit status: 1 if the swap is refused."""
+    args = parse_args(argv)
+    if args.output.resolve() == Path(args.config).resolve():
+        print(f"Not swapped: {args.output} would inherit from itself; choose another -o.", file=sys.stderr)
+        return 1
+    console = Console(highlight=False, markup=False)
+    try:
+        result = swap_config(args.config, args.arch, checkpoint=args.weights, optimizer=args.optimizer)
+    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+        print(f"Not swapped: {error}", file=sys.stderr)
+        return 1
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_text(short_config(result.config, args.config, args.output.parent, header(args, result)))
+    if args.print_diff:
+        print_differences(load_config(args.config), result.config, console)
+    for note in result.notes:
+        console.print(f"- {note}")
+    console.print(f"{args.output} is written. Train it: python tools/train.py {args.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

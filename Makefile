@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo demo-quick test lint install clean
+.PHONY: demo demo-quick test test-minkowski lint install clean
 
 install: $(VENV)/.installed
 
@@ -25,6 +25,25 @@ demo-quick: install
 
 test: install
 	$(RUN) -m pytest
+
+# The tests of layout='minkowski', and MinkowskiEngine for them.
+test-minkowski: $(VENV)/.minkowski
+	$(RUN) -m pytest -m minkowski
+
+# Compiles a program of two lines to see whether OpenBLAS is there, header and library. The engine is built against the
+# installed torch, so no wheel of an earlier build may be used; its setup.py calls `pip`, which must be the one of .venv;
+# without --use-pep517 pip 23 leaves the settings out.
+$(VENV)/.minkowski: $(VENV)/.installed
+	@echo 'int main(void) { return 0; }' | $(CC) -include cblas.h -x c - -lopenblas -o /dev/null 2>/dev/null \
+	|| if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update && apt-get install -y libopenblas-dev; \
+	else \
+		echo "MinkowskiEngine needs OpenBLAS; install it: sudo apt-get install -y libopenblas-dev" >&2; exit 1; \
+	fi
+	$(RUN) -m pip uninstall -y MinkowskiEngine
+	$(RUN) -m pip install setuptools==80.10.2 wheel ninja numpy
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pip install MinkowskiEngine==0.5.4 --no-deps --no-build-isolation --no-cache-dir --use-pep517 --config-settings="--global-option=--cpu_only" --config-settings="--global-option=--blas=openblas"
+	touch $@
 
 lint: install
 	$(RUN) -m ruff check .

@@ -8,6 +8,7 @@ from cnxv2_mm import mmcv_ops
 from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import Pretrained
+from cnxv2_mm.contiguous_maps import ContiguousMaps
 from cnxv2_mm.cpu_amp import CpuAmpOptimWrapper
 from cnxv2_mm.decoder import FCMAEDecoder
 from cnxv2_mm.fcmae import FCMAE
@@ -17,6 +18,7 @@ from cnxv2_mm.version import __version__
 
 __all__ = [
     "FCMAE",
+    "ContiguousMaps",
     "ConvNeXtV2",
     "CpuAmpOptimWrapper",
     "FCMAEDecoder",

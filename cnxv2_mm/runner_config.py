@@ -75,7 +75,7 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     # The maintained family's distribution is called onedl-mmsegmentation; mmengine looks for mmsegmentation whenever a
     # config inherits from mmseg::..., unless it is told to look for the module.
     MODULE2PACKAGE["mmseg"] = "mmseg"
-    file = _shipped_config(path) if "::" in path else Path(path)
+    file = shipped_config(path) if "::" in path else Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"config {path!r} does not exist (looked for {file.absolute()}).")
     config = Config.fromfile(file)
@@ -84,7 +84,12 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     return config
 
 
-def _shipped_config(path: str) -> Path:
+def shipped_config(path: str) -> Path:
+    """The file of ``<library>::<file>``.
+
+    Raises:
+        ModuleNotFoundError: the library is not installed.
+    """
     library, _, file = path.partition("::")
     spec = find_spec(library) if library.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:

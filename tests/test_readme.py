@@ -30,7 +30,7 @@ def test_the_swapped_detector_trains(tmp_path):
     cfg = load(BLOCKS[0] + BLOCKS[1], tmp_path)
     init_default_scope(cfg.default_scope)
     cfg.model.backbone.arch = "atto"
-    cfg.model.neck.in_channels = [40, 80, 160, 320]
+    cfg.model.neck.in_channels = [80, 160, 320]
     model = MODELS.build(cfg.model)
     sample = DetDataSample(metainfo={"img_shape": (96, 64), "pad_shape": (96, 64), "batch_input_shape": (96, 64)})
     sample.gt_instances = InstanceData(bboxes=torch.tensor([[8.0, 8.0, 40.0, 60.0]]), labels=torch.tensor([3]))

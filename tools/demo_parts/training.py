@@ -30,12 +30,16 @@ def train(task: Task, work_dir: Path, quick: bool, console: Console) -> float:
     All that the training prints is kept there in ``output.txt``. Raises TrainingFailed when it does not end well.
     """
     folder = work_dir / task.name
+    return run_training(task.config, folder, task.options(work_dir, quick), task.title, console)
+
+
+def run_training(config: Path, folder: Path, options: list[str], title: str, console: Console) -> float:
+    """Train a config in ``folder`` with these changes to it; keeps the output and raises as :func:`train` does."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, str(ROOT / "tools/train.py"), str(task.config), "--work-dir", str(folder)]
-    options = task.options(work_dir, quick)
+    command = [sys.executable, str(ROOT / "tools/train.py"), str(config), "--work-dir", str(folder)]
     command += ["--cfg-options", *options] if options else []
     started = time.monotonic()
-    _run(command, folder / OUTPUT, task.title, console)
+    _run(command, folder / OUTPUT, title, console)
     return time.monotonic() - started
 
 

@@ -1,0 +1,26 @@
+"""For mmpretrain: labelled pictures, or several views of pictures without labels."""
+
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from coverage_parts.batches.pictures import noise
+from coverage_parts.search import smallest, values_of
+
+SIDE = 64
+
+
+def classification_batch(config: Config) -> dict[str, Any]:
+    """Four pictures; for self-supervised models two views of each, or as many as SwAV asks for."""
+    from mmpretrain.models import BaseSelfSupervisor
+    from mmpretrain.registry import MODELS
+    from mmpretrain.structures import DataSample
+
+    num_classes = smallest(config.model, "num_classes", default=2)
+    samples = [DataSample(metainfo={"img_shape": (SIDE, SIDE)}).set_gt_label(i % num_classes) for i in range(4)]
+    if not issubclass(MODELS.get(config.model.type), BaseSelfSupervisor):
+        return {"inputs": [noise(SIDE, SIDE, seed) for seed in range(4)], "data_samples": samples}
+    num_views = sum(next(values_of(config.model, "num_crops"), [2]))
+    views = [torch.stack([noise(SIDE, SIDE, 10 * view + seed) for seed in range(4)]) for view in range(num_views)]
+    return {"inputs": views, "data_samples": samples}

@@ -1,0 +1,160 @@
+"""What the walk found: totals, a row for each family, reasons; as a table, as Markdown and as JSON."""
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from coverage_parts.outcome import Outcome
+from coverage_parts.published import LIBRARIES, family_of
+
+TARGET = 0.95
+_COLUMNS = ("family", "configs", "build", "swapped", "models", "trained", "not swapped or not trained")
+_PACKAGES = ("torch", "mmengine", "mmcv", *LIBRARIES)
+
+
+@dataclass
+class Row:
+    """A family, or all of them.
+
+    Attributes:
+        name: 'mmdet/retinanet'.
+        configs: Published configs with one of the backbones in question.
+        build: Those that build with their own backbone.
+        swapped: Those that build swapped.
+        models: Different models among the swapped ones; one config of each is trained for a step.
+        trained: Those whose step runs, with finite losses and gradients for the whole backbone.
+        unable: Those whose step does not run with its own backbone either.
+        reasons: Why others are not swapped or not trained, most frequent first.
+    """
+
+    name: str
+    configs: int
+    build: int
+    swapped: int
+    models: int
+    trained: int
+    unable: int
+    reasons: list[str]
+
+
+def summarise(name: str, outcomes: Sequence[Outcome]) -> Row:
+    """The row of some outcomes."""
+    known = [o for o in outcomes if o.state != "unreadable"]
+    asked = [o for o in known if o.training != "not asked"]
+    reasons = Counter(_reason(o) for o in known if o.state != "swapped" or o.training in ("failed", "unable"))
+    return Row(
+        name,
+        configs=len(known),
+        build=sum(o.state != "unbuilt" for o in known),
+        swapped=sum(o.state == "swapped" for o in known),
+        models=len(asked),
+        trained=sum(o.training == "trained" for o in asked),
+        unable=sum(o.training == "unable" for o in asked),
+        reasons=[f"{number} x {reason}" for reason, number in reasons.most_common()],
+    )
+
+
+def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
+    """A row for each family, one for each library, and the total last."""
+    known = [o for o in outcomes if o.state != "unreadable"]
+    rows = [
+        summarise(family, [o for o in known if family_of(o.config) == family])
+        for family in dict.fromkeys(family_of(o.config) for o in known)
+    ]
+    rows += [summarise(f"all of {name}", [o for o in known if o.config.startswith(f"{name}::")]) for name in LIBRARIES]
+    return [row for row in rows if row.configs] + [summarise("all", known)]
+
+
+def reached(outcomes: Sequence[Outcome]) -> bool:
+    """Whether enough configs are swapped and every model's step that can run does."""
+    total = summarise("all", outcomes)
+    return total.swapped >= TARGET * total.build and total.trained + total.unable == total.models
+
+
+def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """The rows as a table."""
+    table = Table(*_COLUMNS)
+    for row in rows_of(outcomes):
+        if row.name.startswith("all"):
+            table.add_section()
+        table.add_row(*_cells(row))
+    console.print(table)
+    console.print(headline(outcomes), soft_wrap=True)
+
+
+def headline(outcomes: Sequence[Outcome]) -> str:
+    """The totals in words."""
+    total = summarise("all", outcomes)
+    unreadable = sum(o.state == "unreadable" for o in outcomes)
+    share = f"{total.swapped / total.build:.1%}" if total.build else "none"
+    unable = f", {total.unable} cannot with their own backbone either" if total.unable else ""
+    return (
+        f"{total.swapped} of the {total.build} configs that build with their own backbone build swapped ({share}); "
+        f"{total.trained} of {total.models} models train{unable}. {total.configs - total.build} configs do not build "
+        f"with their own backbone; {unreadable} more cannot be read."
+    )
+
+
+def write_markdown(path: Path, outcomes: Sequence[Outcome], command: str, seconds: float) -> None:
+    """The report as a page."""
+    lines = [
+        "# Coverage of the swap",
+        "",
+        headline(outcomes),
+        "",
+        f"`{command}`: {seconds / 60:.0f} minutes; {_versions_line()}.",
+        "",
+        f"| {' | '.join(_COLUMNS)} |",
+        f"|{'---|' * len(_COLUMNS)}",
+        *(f"| {' | '.join(cell.replace('|', '/') for cell in _cells(row))} |" for row in rows_of(outcomes)),
+        "",
+    ]
+    path.write_text("\n".join(lines))
+
+
+def write_json(path: Path, outcomes: Sequence[Outcome], command: str, seconds: float) -> None:
+    """Everything: totals, families, and what is known of each config."""
+    report = {
+        "command": command,
+        "minutes": round(seconds / 60, 1),
+        "versions": _versions(),
+        "families": [asdict(row) for row in rows_of(outcomes)],
+        "configs": [asdict(outcome) for outcome in outcomes],
+    }
+    path.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _cells(row: Row) -> list[str]:
+    numbers = (row.configs, row.build, row.swapped, row.models, row.trained)
+    return [row.name, *map(str, numbers), "; ".join(row.reasons) if not row.name.startswith("all") else ""]
+
+
+def _reason(outcome: Outcome) -> str:
+    """Why a config is not swapped, or its model not trained, short enough for a table."""
+    words = {
+        "unbuilt": "does not build with its own backbone",
+        "refused": f"refused: {outcome.kind}",
+        "failed": "the swap fails",
+        "broken": "does not build swapped",
+        "swapped": "no training step with its own backbone either" if outcome.training == "unable" else "step fails",
+    }[outcome.state]
+    if outcome.state == "refused":
+        return words
+    detail = outcome.training_reason if outcome.state == "swapped" else outcome.reason
+    return f"{words} ({detail[:100]})"
+
+
+def _versions() -> dict[str, str]:
+    distributions = packages_distributions()
+    return {"python": platform.python_version()} | {name: version(distributions[name][0]) for name in _PACKAGES}
+
+
+def _versions_line() -> str:
+    return ", ".join(f"{name} {number}" for name, number in _versions().items())

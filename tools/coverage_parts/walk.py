@@ -1,0 +1,68 @@
+"""The walk: every config is examined, then one of each family and model is trained for a step."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from coverage_parts.examine import examine, train
+from coverage_parts.outcome import Outcome
+from coverage_parts.processes import map_in_processes
+from coverage_parts.published import family_of
+
+# Configs for one process: the imports cost about as much as ten configs, and memory grows a little with each.
+_CHUNK = 60
+_TRAINING_CHUNK = 30
+
+# Called with how many configs are done, of how many, and the name of the last.
+Report = Callable[[int, int, str], None]
+
+
+def examine_all(configs: Sequence[str], processes: int, limit: float, report: Report) -> list[Outcome]:
+    """Outcomes of those configs whose backbone the walk is about, and of those that cannot be read, in order.
+
+    Args:
+        configs: Names, 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'.
+        processes: So many at a time.
+        limit: Seconds for one config.
+        report: Told about each.
+    """
+    outcomes: dict[str, Outcome] = {}
+    found = map_in_processes(_timed_examine, configs, processes=processes, chunk=_CHUNK, limit=limit)
+    for i, (config, outcome, lost) in enumerate(found, start=1):
+        outcomes[config] = outcome or Outcome(config, "failed", reason=lost)
+        report(i, len(configs), config)
+    return [outcomes[config] for config in configs if outcomes[config].state != "other"]
+
+
+def train_representatives(outcomes: Sequence[Outcome], processes: int, limit: float, report: Report) -> list[Outcome]:
+    """The outcomes, with a training step of one swapped config of every family and model."""
+    chosen = representatives(outcomes)
+    trained: dict[str, Outcome] = {}
+    found = map_in_processes(_timed_train, chosen, processes=processes, chunk=_TRAINING_CHUNK, limit=limit)
+    for i, (before, outcome, lost) in enumerate(found, start=1):
+        trained[before.config] = outcome or replace(before, training="failed", training_reason=lost)
+        report(i, len(chosen), before.config)
+    return [trained.get(outcome.config, outcome) for outcome in outcomes]
+
+
+def representatives(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The first swapped config of every family and model."""
+    first: dict[tuple[str, str], Outcome] = {}
+    for outcome in outcomes:
+        if outcome.state == "swapped":
+            first.setdefault((family_of(outcome.config), outcome.model), outcome)
+    return list(first.values())
+
+
+def _timed_examine(config: str) -> Outcome:
+    started = time.monotonic()
+    outcome = examine(config)
+    outcome.seconds = round(time.monotonic() - started, 2)
+    return outcome
+
+
+def _timed_train(outcome: Outcome) -> Outcome:
+    started = time.monotonic()
+    outcome = train(outcome)
+    outcome.seconds = round(outcome.seconds + time.monotonic() - started, 2)
+    return outcome

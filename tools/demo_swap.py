@@ -1,0 +1,81 @@
+"""Five published configs, their backbones replaced by one command each, trained on the demo's real images.
+
+    python tools/demo_swap.py                   # after `make demo` or `make demo-quick`, which write the data
+    python tools/demo_swap.py --iterations 5    # shorter
+
+Each is ``tools/swap_backbone.py`` on the config, then ``tools/train.py``. It starts from the encoder that the demo has
+pre-trained, where it has, and ends with a table of losses. The exit status is 1 when a swap or a training fails.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from demo_parts.swapping import SWAP_TASKS, SwapTask, on_demo_data
+from demo_parts.tasks import PRETRAINING, ROOT, WEIGHTS
+from demo_parts.training import TrainingFailed, run_training
+
+DATA_ROOT = Path("data/demo")
+WORK_DIR = Path("work_dirs/demo_swap")
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Swap the backbones of published configs and train them.")
+    parser.add_argument("--iterations", type=int, default=40, metavar="N", help="of each training (default: 40)")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    os.chdir(ROOT)
+    console = Console()
+    if not DATA_ROOT.is_dir():
+        console.print(f"There is no {DATA_ROOT}; `make demo` or `make demo-quick` writes it.")
+        return 1
+    folders = (Path("work_dirs") / run / PRETRAINING.name / WEIGHTS for run in ("demo", "demo_quick"))
+    weights = next((str(path) for path in folders if path.is_file()), "none")
+    console.print(f"Weights to start from: {weights}")
+    table = Table("model", "config", "first loss", "last loss", "seconds")
+    for task in SWAP_TASKS:
+        started = time.monotonic()
+        try:
+            first, last = swap_and_train(task, weights, args.iterations, console)
+        except (TrainingFailed, subprocess.CalledProcessError) as error:
+            console.print(str(error), markup=False, highlight=False)
+            return 1
+        table.add_row(task.name, task.config, f"{first:.2f}", f"{last:.2f}", f"{time.monotonic() - started:.0f}")
+    console.print(table)
+    return 0
+
+
+def swap_and_train(task: SwapTask, weights: str, iterations: int, console: Console) -> tuple[float, float]:
+    """The mean losses of the first and of the last quarter of a training with the new backbone."""
+    folder = WORK_DIR / task.name.lower().replace(" ", "_")
+    folder.mkdir(parents=True, exist_ok=True)
+    swapped, config = folder / "swapped.py", folder / "on_demo_data.py"
+    options = [task.config, "--arch", "atto", "--weights", weights, "-o", str(swapped)]
+    subprocess.run([sys.executable, "tools/swap_backbone.py", *options], check=True, stdout=subprocess.DEVNULL)
+    on_demo_data(swapped, task, iterations).dump(config)
+    run_training(config, folder, [], task.name, console)
+    losses = read_losses(folder)
+    part = max(1, len(losses) // 4)
+    return sum(losses[:part]) / part, sum(losses[-part:]) / part
+
+
+def read_losses(folder: Path) -> list[float]:
+    """The loss of each iteration of the latest training in a work folder."""
+    latest = max(folder.glob("*/vis_data/scalars.json"))
+    lines = [json.loads(line) for line in latest.read_text().splitlines()]
+    return [line["loss"] for line in lines if "loss" in line]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

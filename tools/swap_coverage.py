@@ -1,0 +1,67 @@
+"""How many of the published configs the swap can handle, measured on all of them.
+
+    python tools/swap_coverage.py --json benchmarks/swap_coverage.json --markdown benchmarks/swap_coverage.md
+    python tools/swap_coverage.py --only mmdet/retinanet
+    python tools/swap_coverage.py --sample 20
+
+Walks the configs that the installed mmdet, mmseg and mmpretrain publish whose backbone is a ResNet, ResNeXt, ResNeSt,
+RegNet, Res2Net, MobileNet or Swin. Each is built with its own backbone, swapped (``cnxv2_mm.swap``, size atto) and
+built again; then one config of every family (folder) and model (types of the model, its necks and its heads) runs a
+forward and a backward pass with its own losses on a small made-up batch: losses must be finite and every trainable
+parameter of the backbone must get a gradient. Nothing is downloaded: weights are random, and where a model reads BERT
+from Hugging Face it gets one of one layer. The exit status is 1 below the target (95 % swapped, every step that runs
+with the config's own backbone runs).
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from coverage_parts.published import list_configs
+from coverage_parts.report import print_table, reached, write_json, write_markdown
+from coverage_parts.walk import examine_all, train_representatives
+from demo_parts.progress import progress
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Swap the backbones of all published configs, and count.")
+    parser.add_argument("--only", metavar="FAMILY", help="a library, a family or a config: mmdet, mmdet/retinanet, ...")
+    parser.add_argument("--sample", type=int, metavar="N", help="only N configs, spread evenly")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything, config by config")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
+    parser.add_argument("--processes", type=int, default=2, metavar="N", help="so many at a time (default: 2)")
+    parser.add_argument(
+        "--limit", type=float, default=120, metavar="SECONDS", help="for one config, and for one step (default: 120)"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    console = Console()
+    configs = list_configs(args.only)
+    if args.sample is not None:
+        if not 1 <= args.sample <= len(configs):
+            raise ValueError(f"--sample {args.sample} must lie in 1 ... {len(configs)}, the number of configs")
+        configs = [configs[i * len(configs) // args.sample] for i in range(args.sample)]
+    started = time.monotonic()
+    with progress(console, "Swapping") as report:
+        outcomes = examine_all(configs, args.processes, args.limit, report)
+    with progress(console, "Training a step") as report:
+        outcomes = train_representatives(outcomes, args.processes, args.limit, report)
+    seconds = time.monotonic() - started
+    command = " ".join(["python tools/swap_coverage.py", *(sys.argv[1:] if argv is None else argv)])
+    print_table(console, outcomes)
+    for path, write in ((args.json, write_json), (args.markdown, write_markdown)):
+        if path is not None:
+            write(path, outcomes, command, seconds)
+            console.print(f"Written: {path}")
+    return 0 if reached(outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

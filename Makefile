@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo demo-quick test test-minkowski lint install clean
+.PHONY: demo demo-quick demo-swap demo-swap-quick test test-minkowski lint install clean
 
 install: $(VENV)/.installed
 
@@ -22,6 +22,13 @@ demo: install
 # The same chain in a few iterations each: for continuous integration, not for the scores.
 demo-quick: install
 	$(RUN) tools/demo.py --quick
+
+# Five published configs with another backbone, trained on the demo's images; `make demo` or `make demo-quick` writes these.
+demo-swap: install
+	$(RUN) tools/demo_swap.py
+
+demo-swap-quick: install
+	$(RUN) tools/demo_swap.py --iterations 2
 
 test: install
 	$(RUN) -m pytest

@@ -25,7 +25,7 @@ def describe_machine(device: torch.device) -> dict[str, str | int | None]:
     cuda = device.type == "cuda"
     return {
         "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
         "vector_instructions": torch.backends.cpu.get_cpu_capability(),
         "gpu": torch.cuda.get_device_name(device) if cuda else None,

@@ -1,5 +1,6 @@
 """What the README shows works: its Python blocks are configs that build, its table of files is the package's order."""
 
+import json
 import re
 from pathlib import Path
 
@@ -70,3 +71,13 @@ def test_the_table_of_versions_is_what_is_pinned():
             package, _, version = line.partition("==")
             if package.startswith(("torch", "mm", "onedl")):
                 assert version in README, f"{line} of {name} is not in the README"
+
+
+def test_the_coverage_of_the_swap_is_the_one_that_was_measured():
+    report = json.loads((ROOT / "benchmarks" / "swap_coverage.json").read_text())
+    states = [config["state"] for config in report["configs"]]
+    swapped = states.count("swapped")
+    build = sum(state not in ("other", "unreadable", "unbuilt") for state in states)
+    assert f"Of the {build} published configs" in README
+    assert f"{swapped} ({swapped / build:.1%})".replace("%", " %") in README
+    assert all(config["training"] != "failed" for config in report["configs"])

@@ -20,6 +20,10 @@ NAME = "mmcv._ext"
 
 # Operator name in mmcv._ext -> file of this package that implements it.
 IMPLEMENTED_IN = {
+    "carafe_backward": "carafe",
+    "carafe_forward": "carafe",
+    "carafe_naive_backward": "carafe",
+    "carafe_naive_forward": "carafe",
     "deform_conv_backward_input": "deform_conv",
     "deform_conv_backward_parameters": "deform_conv",
     "deform_conv_forward": "deform_conv",

@@ -35,6 +35,8 @@ IMPLEMENTED_IN = {
     "ms_deform_attn_forward": "ms_deform_attn",
     "nms": "nms",
     "nms_match": "nms",
+    "psamask_backward": "psa_mask",
+    "psamask_forward": "psa_mask",
     "roi_align_backward": "roi_align",
     "roi_align_forward": "roi_align",
     "roi_pool_backward": "roi_pool",

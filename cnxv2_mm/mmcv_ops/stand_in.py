@@ -20,6 +20,10 @@ NAME = "mmcv._ext"
 
 # Operator name in mmcv._ext -> file of this package that implements it.
 IMPLEMENTED_IN = {
+    "carafe_backward": "carafe",
+    "carafe_forward": "carafe",
+    "carafe_naive_backward": "carafe",
+    "carafe_naive_forward": "carafe",
     "deform_conv_backward_input": "deform_conv",
     "deform_conv_backward_parameters": "deform_conv",
     "deform_conv_forward": "deform_conv",
@@ -31,6 +35,8 @@ IMPLEMENTED_IN = {
     "ms_deform_attn_forward": "ms_deform_attn",
     "nms": "nms",
     "nms_match": "nms",
+    "psamask_backward": "psa_mask",
+    "psamask_forward": "psa_mask",
     "roi_align_backward": "roi_align",
     "roi_align_forward": "roi_align",
     "roi_pool_backward": "roi_pool",

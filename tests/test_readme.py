@@ -74,7 +74,7 @@ def test_the_table_of_versions_is_what_is_pinned():
 
 
 def test_the_coverage_of_the_swap_is_the_one_that_was_measured():
-    report = json.loads((ROOT / "benchmarks" / "swap_coverage.json").read_text())
+    report = json.loads((ROOT / "benchmarks" / "swap" / "coverage.json").read_text())
     states = [config["state"] for config in report["configs"]]
     swapped = states.count("swapped")
     build = sum(state not in ("other", "unreadable", "unbuilt") for state in states)

@@ -4,6 +4,7 @@
     python tools/benchmark.py backbone --arch tiny --size 224 512      # whole images
     python tools/benchmark.py step --arch tiny --compile               # a whole step of pre-training
 
+    python tools/benchmark.py profile --arch tiny                      # where the time of a step goes, on the CPU
     python tools/benchmark.py report                                   # benchmarks/README.md from benchmarks/*.json
 
 Every peer is checked against our specification before it is timed; who fails or computes other numbers is not timed,
@@ -23,8 +24,9 @@ import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missin
 from benchmark_parts.contest import Rules, hold_contest
 from benchmark_parts.environment import describe_machine, describe_versions
 from benchmark_parts.measuring import LEAST_SECONDS
-from benchmark_parts.page import read_results, write_tables
+from benchmark_parts.page import describe, read_results, write_tables
 from benchmark_parts.plot import draw
+from benchmark_parts.profiling import profile_calls, render, training_step
 from benchmark_parts.registry import DIRECTIONS, PEERS, SPECIFICATIONS
 from benchmark_parts.report import print_result
 from benchmark_parts.result import Result
@@ -42,8 +44,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         _add_benchmark(commands.add_parser(name, help=BENCHMARKS[name]), name)
     report = commands.add_parser("report", help="write the tables of FOLDER/README.md from FOLDER/*.json")
     report.add_argument("folder", type=Path, nargs="?", default=ROOT / "benchmarks")
+    _add_profile(commands.add_parser("profile", help="where the time of a training step goes, on the CPU"))
     args = parser.parse_args(argv)
-    if args.benchmark != "report":
+    if args.benchmark in PEERS:
         if len(args.batch_size) not in (1, len(args.size)):
             parser.error(f"--batch-size has {len(args.batch_size)} numbers; give one, or one for each --size")
         if args.repeats < 1 or args.warm_up < 1:
@@ -77,6 +80,18 @@ def _add_benchmark(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--mask-ratio", type=float, nargs="+", default=[0.6], help="shares of hidden patches")
 
 
+def _add_profile(command: argparse.ArgumentParser) -> None:
+    """The options of the profile."""
+    command.add_argument("--arch", default="tiny", choices=list(VARIANTS))
+    command.add_argument("--batch-size", type=int, default=8)
+    command.add_argument("--size", type=int, default=224, help="height and width of the images")
+    command.add_argument("--mask-ratio", type=float, default=0.6, help="share of hidden patches")
+    command.add_argument("--peers", nargs="+", choices=list(PEERS["step"]), default=["packed", "masked_dense"])
+    command.add_argument("--calls", type=int, default=5, help="steps of each to profile, after three others")
+    command.add_argument("--threads", type=int, help="of the CPU; default: PyTorch's choice")
+    command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
+
+
 def measure(args: argparse.Namespace, command: str) -> Result:
     """Run the benchmark that the arguments ask for."""
     if args.threads:
@@ -96,6 +111,19 @@ def measure(args: argparse.Namespace, command: str) -> Result:
     return result
 
 
+def profile(args: argparse.Namespace, command: str) -> str:
+    """A page that says where the time of a step goes, for each peer."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    workload = make_workload("step", args.arch, args.batch_size, args.size, args.mask_ratio, "cpu")
+    profiles = {}
+    for name in args.peers:
+        network, images, visible = PEERS["step"][name].prepare(workload)
+        profiles[name] = profile_calls(training_step(network, images, visible), args.calls)
+    title = f"Where the time of a training step goes: {args.arch}, {args.batch_size} images"
+    return render(title, command, describe(describe_machine(torch.device("cpu")), describe_versions()), profiles)
+
+
 def report(folder: Path) -> None:
     """Write the tables of the page, and the picture of each result, anew."""
     page = folder / "README.md"
@@ -110,7 +138,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.benchmark == "report":
         report(args.folder)
         return 0
-    result = measure(args, shlex.join(["python", "tools/benchmark.py", *(sys.argv[1:] if argv is None else argv)]))
+    command = shlex.join(["python", "tools/benchmark.py", *(sys.argv[1:] if argv is None else argv)])
+    if args.benchmark == "profile":
+        page = profile(args, command)
+        print(page)
+        if args.markdown:
+            args.markdown.write_text(page)
+        return 0
+    result = measure(args, command)
     # In a file or a pipe there is no window to fit into.
     print_result(Console() if sys.stdout.isatty() else Console(width=220), result)
     if args.json:

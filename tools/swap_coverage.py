@@ -1,6 +1,6 @@
 """How many of the published configs the swap can handle, measured on all of them.
 
-    python tools/swap_coverage.py --json benchmarks/swap_coverage.json --markdown benchmarks/swap_coverage.md
+    python tools/swap_coverage.py --json benchmarks/swap/coverage.json --markdown benchmarks/swap/coverage.md
     python tools/swap_coverage.py --only mmdet/retinanet
     python tools/swap_coverage.py --sample 20
 

@@ -50,12 +50,15 @@ def _first_version(packages: tuple[str, ...]) -> str | None:
 
 
 def _commit() -> str | None:
-    """Of the checkout that is measured, with 'changed' behind it if files differ from it."""
+    """Of the checkout that is measured, with 'changed' behind it if files differ from it; results do not count."""
     git = ["git", "-C", str(Path(cnxv2_mm.__file__).parent)]
     try:
         head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
         changes = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
+            [*git, "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)benchmarks"],
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return None

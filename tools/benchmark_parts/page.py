@@ -1,6 +1,6 @@
 """``benchmarks/README.md``: its tables are written from the JSON files beside it, between two markers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,13 @@ def render(results: dict[str, Result]) -> str:
     return "\n".join([*sections, _render_peers()])
 
 
+def describe(machine: Mapping[str, str | int | None], versions: Mapping[str, str | None]) -> str:
+    """Machine and versions in a line."""
+    which = ", ".join(f"{what} {version}" for what, version in versions.items() if version)
+    what_ran = ", ".join(f"{what.replace('_', ' ')}: {value}" for what, value in machine.items() if value)
+    return f"{what_ran}. {which}"
+
+
 def _render_run(run: Run, result: Result | None) -> str:
     if result is None:
         return f"## {run.title}\n\n{NOT_YET} To measure it:\n\n```bash\n{run.command}\n```\n"
@@ -50,9 +57,8 @@ def _render_run(run: Run, result: Result | None) -> str:
 
 
 def _render_result(name: str, title: str, result: Result) -> str:
-    versions = ", ".join(f"{what} {version}" for what, version in result.versions.items() if version)
-    machine = ", ".join(f"{what.replace('_', ' ')}: {value}" for what, value in result.machine.items() if value)
-    parts = [f"## {title}", f"```bash\n{result.command}\n```", f"{machine}. {versions}.", f"![{title}]({name}.png)"]
+    where = describe(result.machine, result.versions)
+    parts = [f"## {title}", f"```bash\n{result.command}\n```", f"{where}.", f"![{title}]({name}.png)"]
     if result.has_several_ratios:
         parts.append(_render_ratios(result))
     else:

@@ -148,6 +148,12 @@ def _(
     )
 
 
+@register_flop_formula(torch.ops.cnxv2_mm.grn_mlp_backward)
+def _backward_operations(grad: torch.Size, y: torch.Size, h: torch.Size, *_: Any, **__: Any) -> int:
+    """The same of the four matrix products of the backward pass."""
+    return 4 * 2 * y.numel() * h[-1]
+
+
 def _add_product(total: Tensor | None, left: Tensor, right: Tensor, wide: torch.dtype) -> Tensor:
     """Adds left' right, summed over images and cells, to a total of the type ``wide``, if there is one yet."""
     left, right = left.flatten(0, 1).t(), right.flatten(0, 1)

@@ -5,6 +5,7 @@ import importlib
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from cnxv2_mm.layers import GRN, GRN_EPS
 from cnxv2_mm.layouts import Dense
@@ -101,3 +102,16 @@ def test_the_operators_are_declared_as_they_behave():
     _, h, norms = kernel._grn_mlp(cells, weight1, bias1, gamma, weight2, bias2, GRN_EPS)
     detached = [t.detach() for t in (cells, h, norms, weight1, gamma, weight2)]
     torch.library.opcheck(kernel._grn_mlp_backward, (torch.randn_like(cells), *detached, GRN_EPS))
+
+
+def test_its_operations_are_counted_like_those_of_the_composition():
+    y, weight1, bias1, gamma, beta, weight2, bias2 = arguments()
+    totals = []
+    for mlp in (
+        lambda: kernel.grn_mlp(y, weight1, bias1, gamma, beta, weight2, bias2, GRN_EPS),
+        lambda: F.linear(F.linear(y, weight1, bias1), weight2, bias2),
+    ):
+        with FlopCounterMode(display=False) as counter:
+            mlp().sum().backward()
+        totals.append(counter.get_total_flops())
+    assert totals == [6 * 2 * (3 * 4 * 5) * 6 * 24] * 2

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark_parts.peer import Network
 
@@ -20,13 +21,13 @@ PRODUCTS = "matrix products"
 _AROUND = {"optimiser": r"Optimizer\.step#", "convolutions": r"depthwise_weight_gradient|conv"}
 _SINGLE = {
     PRODUCTS: r"aten::(mm|addmm|addmm_|bmm)$",
-    "GELU, norms, GRN, other arithmetic": r"aten::(gelu|native_layer|sum|mean|var|mul|add|sub|div|pow|sqrt|where)",
+    "GELU, norms, GRN, other arithmetic": (
+        r"aten::(gelu|native_layer|linalg|sum|mean|var|mul|add|sub|div|pow|sqrt|where|mask)"
+    ),
     "copies, gathers, zeros": r"aten::(copy_|index|fill_|zero_|cat|clone|constant_pad)",
 }
 REST = "everything else"
 KINDS = (*_SINGLE, *_AROUND, REST)
-# Which arguments of an operation are the two matrices.
-_MATRICES = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::addmm_": 1}
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Profile:
     """
 
     seconds: Mapping[str, float]
-    product_operations: float
+    product_operations: int
 
     @property
     def total(self) -> float:
@@ -67,15 +68,14 @@ def profile_calls(call: Callable[[], None], count: int, warm_up: int = 3) -> Pro
     """Profiles so many calls on the CPU, after others."""
     for _ in range(warm_up):
         call()
-    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as recorded:
+    operations = count_products(call)
+    with profile(activities=[ProfilerActivity.CPU]) as recorded:
         for _ in range(count):
             call()
     seconds = dict.fromkeys(KINDS, 0.0)
-    operations = 0
     for event in recorded.events():
         seconds[kind_of(event)] += event.self_cpu_time_total / 1e6 / count
-        operations += _product_operations(event)
-    return Profile(seconds, operations / count)
+    return Profile(seconds, operations)
 
 
 def kind_of(event: FunctionEvent) -> str:
@@ -95,15 +95,13 @@ def _names_outwards(event: FunctionEvent) -> list[str]:
     return names
 
 
-def _product_operations(event: FunctionEvent) -> int:
-    first = _MATRICES.get(event.name)
-    if first is None:
-        return 0
-    left, right = event.input_shapes[first : first + 2]
-    operations = 2 * right[-1]
-    for size in left:
-        operations *= size
-    return operations
+def count_products(call: Callable[[], None]) -> int:
+    """Multiplications and additions of the matrix products in a call."""
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return sum(
+        n for operation, n in counter.get_flop_counts().get("Global", {}).items() if "conv" not in str(operation)
+    )
 
 
 def render(title: str, command: str, where: str, profiles: Mapping[str, Profile]) -> str:

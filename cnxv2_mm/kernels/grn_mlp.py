@@ -18,6 +18,7 @@ little beside the matrix products (``benchmarks/README.md``).
 Shape letters: N images, M cells each, C channels, D = 4 C hidden channels.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -54,11 +55,22 @@ def grn_mlp(
     return out.view(*y.shape[:-1], -1)
 
 
-def _groups(h: Tensor) -> list[slice]:
-    """Splits N images so that the hidden layers of a group fit into the cache; on other devices, all are one group."""
+def _in_groups(h: Tensor, *dtypes: torch.dtype) -> Iterator[tuple[slice, list[Tensor]]]:
+    """Splits N images so that the hidden layers of a group fit into the cache; on other devices, all are one group.
+
+    Yields each group with buffers of these types for its hidden layers. The next gets the same memory: it is in the
+    cache already, and the system is not asked for it again.
+    """
     n, m, d = h.shape
-    size = max(1, CACHED_ELEMENTS // (m * d)) if h.device.type == "cpu" else n
-    return [slice(start, start + size) for start in range(0, n, size)]
+    size = min(n, max(1, CACHED_ELEMENTS // (m * d))) if h.device.type == "cpu" else n
+    buffers = [h.new_empty(size, m, d, dtype=dtype) for dtype in dtypes]
+    for start in range(0, n, size):
+        yield slice(start, start + size), [buffer[: n - start] for buffer in buffers]
+
+
+def _square(x: Tensor, out: Tensor) -> Tensor:
+    """Squares in the type of ``out``."""
+    return torch.square(x, out=out) if x.dtype == out.dtype else out.copy_(x).square_()
 
 
 @torch.library.custom_op("cnxv2_mm::grn_mlp", mutates_args=())
@@ -70,9 +82,9 @@ def _grn_mlp(
     out = torch.empty_like(y)
     wide = torch.promote_types(h.dtype, torch.float32)
     norms = h.new_empty(h.shape[0], 1, h.shape[2], dtype=wide)
-    for group in _groups(h):
-        g = F.gelu(h[group])
-        norm = g.to(wide).square().sum(1, keepdim=True).sqrt_()
+    for group, (g, squares) in _in_groups(h, h.dtype, wide):
+        torch.ops.aten.gelu.out(h[group], out=g)
+        norm = _square(g, squares).sum(1, keepdim=True).sqrt_()
         norms[group] = norm
         g *= (1 + gamma * norm / (norm.mean(-1, keepdim=True) + eps)).to(g.dtype)
         torch.addmm(bias, g.flatten(0, 1), weight2.t(), out=out[group].flatten(0, 1))
@@ -108,17 +120,18 @@ def _grn_mlp_backward(
     mean = norms.mean(-1, keepdim=True) + eps
     relative = norms / mean
     scale = (1 + gamma * relative).to(h.dtype)
-    for group in _groups(h):
-        g, s, n, m = F.gelu(h[group]), scale[group], norms[group], mean[group]
-        grad_weight2 = _add_product(grad_weight2, grad[group], g * s, wide)
-        grad_g = grad[group] @ weight2  # (n, M, D), with respect to s * g
-        grad_s = (grad_g * g).sum(1, keepdim=True, dtype=wide)  # (n, 1, D)
+    for group, (g, grad_g, product) in _in_groups(h, h.dtype, h.dtype, h.dtype):
+        s, n, m = scale[group], norms[group], mean[group]
+        torch.ops.aten.gelu.out(h[group], out=g)
+        grad_weight2 = _add_product(grad_weight2, grad[group], torch.mul(g, s, out=product), wide)
+        torch.mm(grad[group].flatten(0, 1), weight2, out=grad_g.flatten(0, 1))  # with respect to s * g
+        grad_s = torch.mul(grad_g, g, out=product).sum(1, keepdim=True, dtype=wide)  # (n, 1, D)
         grad_gamma += (grad_s * relative[group]).sum((0, 1))
         grad_r = grad_s * gamma
         grad_n = grad_r / m - (grad_r * n).sum(-1, keepdim=True) / (n.shape[-1] * m * m)
         # A channel that is zero all over an image has norm 0 and no influence: g is zero there too.
-        grad_g = grad_g.mul_(s).addcmul_(g, torch.where(n > 0, grad_n / n, 0).to(g.dtype))
-        grad_h = torch.ops.aten.gelu_backward(grad_g, h[group])
+        grad_g.mul_(s).addcmul_(g, torch.where(n > 0, grad_n / n, 0).to(g.dtype))
+        grad_h = torch.ops.aten.gelu_backward.grad_input(grad_g, h[group], grad_input=product)
         grad_bias1 += grad_h.sum((0, 1), dtype=wide)
         grad_weight1 = _add_product(grad_weight1, grad_h, y[group], wide)
         torch.mm(grad_h.flatten(0, 1), weight1, out=grad_y[group].flatten(0, 1))

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from demo_parts.swapping import SWAP_TASKS, SwapTask, on_demo_data
 from demo_parts.tasks import PRETRAINING, ROOT, WEIGHTS
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folders = (Path("work_dirs") / run / PRETRAINING.name / WEIGHTS for run in ("demo", "demo_quick"))
     weights = next((str(path) for path in folders if path.is_file()), "none")
     console.print(f"Weights to start from: {weights}")
-    table = Table("model", "config", "first loss", "last loss", "seconds")
+    table = Table("model", Column("config", overflow="fold"), "first loss", "last loss", "seconds")
     for task in SWAP_TASKS:
         started = time.monotonic()
         try:

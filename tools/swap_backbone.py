@@ -14,6 +14,7 @@ from pathlib import Path
 from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.swap import Swap, changes, short_config, swap_config
@@ -46,9 +47,11 @@ def header(args: argparse.Namespace, result: Swap) -> list[str]:
 
 def print_differences(old: Config, new: Config, console: Console) -> None:
     """Show every key whose value is another one."""
-    table = Table("key", "old", "new", show_lines=True)
+    table = Table(show_lines=True)
+    for heading in ("key", "old", "new"):
+        table.add_column(heading, overflow="fold")  # nothing cut off, however narrow the window is
     for key, before, after in changes(old.to_dict(), new.to_dict()):
-        table.add_row(key, literal(before), literal(after))
+        table.add_row(*map(Text, (key, literal(before), literal(after))))  # brackets are no markup here
     console.print(table)
 
 

@@ -1,6 +1,10 @@
 """The command that writes a swapped config."""
 
+import io
+
 import pytest
+from mmengine.config import Config
+from rich.console import Console
 
 from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.swap import swap_backbone
@@ -29,6 +33,23 @@ def test_the_new_config_and_its_reasons(main, tmp_path, capsys):
     assert "256, 512, 1024, 2048" in out
     assert "[80, 160, 320]" in out  # the neck leaves out the first map, so that the backbone does not make it
     assert "mine.py" in out
+
+
+def test_a_narrow_window_cuts_nothing_off():
+    old, new = (
+        Config({"model": {"checkpoint": f"{name}-{'0123456789' * 8}", "in_channels": [1, 2], "tag": "[bold]"}})
+        for name in ("old", "new")
+    )
+    new.model.tag = "[/]"
+    text = io.StringIO()
+    load_tool("swap_backbone").print_differences(old, new, Console(file=text, width=50))
+    columns = zip(*(line.split("│")[1:-1] for line in text.getvalue().splitlines() if "│" in line), strict=True)
+    keys, olds, news = ("".join(cell.strip() for cell in column) for column in columns)
+    assert "model.checkpoint" in keys
+    assert old.model.checkpoint in olds
+    assert "[bold]" in olds
+    assert new.model.checkpoint in news
+    assert "[/]" in news
 
 
 def test_a_file_of_ones_own_is_swapped_again(main, tmp_path):

@@ -80,8 +80,8 @@ class ConvNeXtV2Block(nn.Module):
 
     def _mlp(self, y: Tensor, layout: Layout) -> Tensor:
         linear1, grn, linear2 = self.pwconv1, self.grn, self.pwconv2
-        fusible = grn is not None and layout.only_visible and may_replace(linear1, grn, linear2)
-        if fusible and not compiler_fuses(y):
+        untouched = may_replace((linear1, nn.Linear), (grn, GRN), (linear2, nn.Linear)) if grn is not None else False
+        if untouched and layout.only_visible and not compiler_fuses(y):
             return grn_mlp(y, linear1.weight, linear1.bias, grn.gamma, grn.beta, linear2.weight, linear2.bias, GRN_EPS)
         y = F.gelu(linear1(y))
         return linear2(y if grn is None else grn(y, layout))

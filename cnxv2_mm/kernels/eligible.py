@@ -10,9 +10,15 @@ import torch
 from torch import Tensor, nn
 
 
-def may_replace(*modules: nn.Module) -> bool:
-    """Whether the arithmetic of these modules may be done without calling them."""
-    return not torch.jit.is_tracing() and not torch.compiler.is_exporting() and all(map(_is_untouched, modules))
+def may_replace(*modules: tuple[nn.Module, type[nn.Module]]) -> bool:
+    """Whether the arithmetic of modules may be done without calling them.
+
+    Args:
+        modules: Each with the class whose arithmetic it is. A subclass is another one, and often has the same name:
+            LoRA's and quantisation's linear layers are called ``Linear``.
+    """
+    recorded = torch.jit.is_tracing() or torch.compiler.is_exporting()
+    return not recorded and all(_is_untouched(module, kind) for module, kind in modules)
 
 
 def compiler_fuses(x: Tensor) -> bool:
@@ -20,7 +26,6 @@ def compiler_fuses(x: Tensor) -> bool:
     return torch.compiler.is_compiling() and x.device.type != "cpu"
 
 
-def _is_untouched(module: nn.Module) -> bool:
-    return type(module).__name__ in ("Conv2d", "Linear", "GRN") and not (
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-    )
+def _is_untouched(module: nn.Module, kind: type[nn.Module]) -> bool:
+    hooked = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    return type(module) is kind and not hooked and "forward" not in module.__dict__

@@ -44,7 +44,7 @@ class Dense(Layout):
         return F.linear(blocks, conv.weight.flatten(1), conv.bias)
 
     def depthwise(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
-        if not may_replace(conv):
+        if not may_replace((conv, nn.Conv2d)):
             return convolve(x, conv)
         return depthwise(x, conv.weight, conv.bias, conv.padding[0], conv.dilation[0])
 

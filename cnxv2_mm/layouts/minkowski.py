@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnxv2_mm.kernels.depthwise import scatter_rows
 from cnxv2_mm.layouts.base import STEM_STRIDE, Layout, at_least_float32
 from cnxv2_mm.layouts.minkowski_engine import import_engine
 from cnxv2_mm.masking import enlarge
@@ -123,9 +124,7 @@ class Minkowski(Layout):
         return values.index_select(0, self.image).unsqueeze(1)
 
     def to_dense(self, x: Tensor) -> Tensor:
-        height, width = self.size
-        cells = x.new_zeros(self.num_images * height * width, x.shape[1]).index_copy(0, self.place, x)
-        return cells.unflatten(0, (self.num_images, height, width))
+        return scatter_rows(x, self.place, (self.num_images, *self.size))
 
     def _convolve(
         self, x: Tensor, module_class: type[nn.Module], options: dict[str, int], kernel: Tensor, bias: Tensor

@@ -78,7 +78,7 @@ class Packed(Layout):
 
     def depthwise(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
         rows, size = x.flatten(0, 1), (self.num_images, *self.size)
-        if may_replace(conv):
+        if may_replace((conv, nn.Conv2d)):
             return packed_depthwise(rows, self.places[0], size, conv.weight, conv.bias).view_as(x)
         y = convolve(self.to_dense(x), conv)
         return y.flatten(0, 2).index_select(0, self.places[0]).view_as(x)

@@ -48,8 +48,34 @@ def test_a_replaced_module_is_called(backbone, name):
 def test_a_weight_computed_from_others_is_followed():
     """torch.nn.utils.parametrize changes the class of a module."""
     linear = nn.Linear(2, 2)
-    assert may_replace(linear)
-    assert not may_replace(torch.nn.utils.parametrizations.weight_norm(linear))
+    assert may_replace((linear, nn.Linear))
+    assert not may_replace((torch.nn.utils.parametrizations.weight_norm(linear), nn.Linear))
+
+
+def test_a_subclass_of_the_same_name_and_a_patched_forward_are_called():
+    class Linear(nn.Linear):
+        pass
+
+    assert not may_replace((Linear(2, 2), nn.Linear))
+    linear = nn.Linear(2, 2)
+    linear.forward = lambda x: x
+    assert not may_replace((linear, nn.Linear))
+
+
+@pytest.mark.parametrize("name", ["pwconv1", "pwconv2"])
+def test_a_replacement_may_have_the_name_of_what_it_replaces(backbone, name):
+    class Linear(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x).flip(-1)
+
+    images = photographs(1)
+    (before,) = backbone(images)
+    block = backbone.stages[0][0]
+    old = getattr(block, name)
+    new = Linear(old.in_features, old.out_features)
+    new.load_state_dict(old.state_dict())
+    setattr(block, name, new)
+    assert relative_error(backbone(images)[0], before) > 1e-3
 
 
 # Warnings of our own code, a tracer's among them, are errors here: see pyproject.toml.

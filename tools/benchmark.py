@@ -71,7 +71,7 @@ def _add_benchmark(command: argparse.ArgumentParser, name: str) -> None:
         type=float,
         default=LEAST_SECONDS,
         metavar="S",
-        help="calls are repeated until a measurement lasts so long (default: %(default)s)",
+        help="calls are repeated so that a measurement lasts about so long (default: %(default)s)",
     )
     command.add_argument("--threads", type=int, help="of the CPU; default: PyTorch's choice")
     command.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")

@@ -5,8 +5,9 @@ circle, which oneDNN runs as fast as the forward pass. The gradient of the weigh
 
     dW[c, i, j] = sum over images n and cells (y, x) of  in[n, c, y + i - p, x + j - p] * grad[n, c, y, x],
 
-is itself a depthwise convolution of one image with its own gradient as the (large) kernel; that is 3 to 13 times
-faster than oneDNN's weight gradient (``benchmarks/README.md``). On other devices both gradients are PyTorch's own.
+is itself a depthwise convolution of one image with its own gradient as the (large) kernel; that is several times
+faster than oneDNN's weight gradient (what it gains in all: ``masked_dense_kernels`` in ``benchmarks/README.md``). On
+other devices both gradients are PyTorch's own.
 
 Shape letters: N images, H x W cells, C channels, k x k taps, R packed cells of all images.
 """

@@ -5,15 +5,15 @@ With h = y W1' + b1, g = gelu(h) and, per image and channel, s = 1 + gamma * r, 
 
     out = (s * g + beta) W2' + b2  =  (s * g) W2' + (W2 beta + b2),
 
-so beta costs a matrix-vector product. The backward pass keeps y, h and the norms, a quarter of what the composition of
+so beta costs a matrix-vector product. The backward pass keeps y, h and the norms, two fifths of what the composition of
 PyTorch's operations keeps, and computes g anew. With G the gradient with respect to s * g,
 
     ds = sum over an image's cells of G * g        dgamma = sum over images of ds * r
     dn = gamma * ds / m - sum over channels(gamma * ds * n) / (D m^2)      n the norms, m their mean + eps
     dg = s * G + g * dn / n                        dh = dg * gelu'(h)
 
-On a CPU, images go through in groups small enough for the cache. The chain of elementwise operations then costs
-little beside the matrix products (``benchmarks/README.md``).
+On a CPU, images go through in groups small enough for the cache, where the chain of elementwise operations takes a
+fraction of its time (``benchmarks/profiles``).
 
 Shape letters: N images, M cells each, C channels, D = 4 C hidden channels.
 """

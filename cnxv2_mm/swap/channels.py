@@ -7,14 +7,14 @@ what the old maps have.
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 Path = tuple[str | int, ...]
 
 _INPUTS = ("in_channels", "feature_channels", "in_dims")
 _FIRST_INPUT = "c1_in_channels"  # of mmseg's DeepLabV3+ heads: the map of the highest resolution
-_MOST_GUESSES = 6
+_MOST_CHOICES = 64
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _Place:
 
 
 def rewritings(config: Any, old: Sequence[int], new: Sequence[int]) -> Iterator[Any]:
-    """A consumer's config for other channels: copies of it, the likeliest first.
+    """A consumer's config for other channels: copies of it, the likeliest first, the extremes always among them.
 
     Args:
         config: A part of a model, or a list of them, with the channels of the old maps.
@@ -42,12 +42,15 @@ def rewritings(config: Any, old: Sequence[int], new: Sequence[int]) -> Iterator[
     """
     places = list(_find(config, (), tuple(old), tuple(new)))
     certain = [place for place in places if place.certain]
-    guesses = [place for place in places if not place.certain][:_MOST_GUESSES]
+    guesses = [place for place in places if not place.certain]
     # One map: the number means its channels. Of several, a number deep inside may mean something else.
     counts = range(len(guesses) + 1)
-    for count in reversed(counts) if len(old) == 1 else counts:
-        for chosen in combinations(guesses, count):
-            yield _changed(config, [*certain, *chosen])
+    order = reversed(counts) if len(old) == 1 else counts
+    choices = (chosen for count in order for chosen in combinations(guesses, count))
+    for chosen in islice(choices, _MOST_CHOICES):
+        yield _changed(config, [*certain, *chosen])
+    if 2 ** len(guesses) > _MOST_CHOICES:  # the unlikeliest was not reached
+        yield _changed(config, certain if len(old) == 1 else [*certain, *guesses])
 
 
 def _changed(config: Any, places: Sequence[_Place]) -> Any:

@@ -10,7 +10,7 @@ from mmengine.config import Config, ConfigDict
 
 from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.swap import meta
-from cnxv2_mm.swap.consumers import adapt, needs_contiguous
+from cnxv2_mm.swap.consumers import adapt, is_teacher, needs_contiguous
 from cnxv2_mm.swap.measure import Maps, OldBackbone, measure
 from cnxv2_mm.swap.optimizer import use_adamw
 from cnxv2_mm.swap.preprocessing import normalise_images
@@ -113,7 +113,7 @@ def _sites(part: Any, owners: tuple[MutableMapping, ...]) -> Iterator[tuple[Muta
         if isinstance(part.get("backbone"), MutableMapping):
             yield owners
         for key, value in part.items():
-            if key != "backbone":
+            if key != "backbone" and not is_teacher(key):
                 yield from _sites(value, owners)
     elif isinstance(part, list | tuple):
         for item in part:
@@ -148,7 +148,7 @@ def _swap_site(
     notes = _notes(old_config, old, stages, new_maps, pooled_by_neck) + untried
     if len(old.maps.shapes) < num_maps:
         notes.append("backbone: maps that nothing reads are not made; their norms would get no gradient")
-    teachers = [key for key in site if key.startswith("teacher")]
+    teachers = [key for key in site if is_teacher(key)]
     if teachers:
         notes.append(f"teacher: kept as it is, with its own backbone ({', '.join(teachers)})")
     if unread:

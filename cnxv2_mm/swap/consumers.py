@@ -48,21 +48,22 @@ def adapt(model: MutableMapping[str, Any], old: Maps, new: Maps, scope: str) -> 
         model["neck"] = changed if isinstance(model["neck"], list) else changed[0]
     if old == new or notes:
         return notes
-    for key, part in list(model.items()):
-        if key in _NO_CONSUMERS or key.startswith("teacher") or not _is_part(part):
-            continue
-        if isinstance(part, Mapping) and part.get("shared_head"):
+    for name, owner, key in _heads(model):
+        head = owner[key]
+        if isinstance(head, Mapping) and head.get("shared_head"):
             raise SwapRefused(
                 "shared last stage",
-                f"{key}.shared_head ({part['shared_head'].get('type')}) is the last stage of the old backbone, run on "
+                f"{name}.shared_head ({head['shared_head'].get('type')}) is the last stage of the old backbone, run on "
                 "every region.",
                 "start from the config of the same detector with a neck (FPN), which has no shared_head.",
             )
-        if isinstance(part, list):
-            model[key] = [_adapt_head(f"{key}[{i}]", head, old, new, scope) for i, head in enumerate(part)]
-        else:
-            model[key] = _adapt_head(key, part, old, new, scope)
+        owner[key] = _adapt_head(name, head, old, new, scope)
     return notes
+
+
+def is_teacher(key: str) -> bool:
+    """Whether a key of a model's config is about the teacher of a distillation, which is trained already and stays."""
+    return key.startswith("teacher")
 
 
 def readers(model: MutableMapping[str, Any]) -> list[tuple[MutableMapping[str, Any] | list, str | int]]:
@@ -73,12 +74,20 @@ def readers(model: MutableMapping[str, Any]) -> list[tuple[MutableMapping[str, A
     """
     if model.get("neck"):
         return [(model["neck"], 0)] if isinstance(model["neck"], list) else [(model, "neck")]
-    places: list[tuple[MutableMapping[str, Any] | list, str | int]] = []
+    return [(owner, key) for _, owner, key in _heads(model)]
+
+
+def _heads(model: MutableMapping[str, Any]) -> list[tuple[str, MutableMapping[str, Any] | list, str | int]]:
+    """What each part behind backbone and neck is called, what holds it, and its key or index there."""
+    heads: list[tuple[str, MutableMapping[str, Any] | list, str | int]] = []
     for key, part in model.items():
-        if key in _NO_CONSUMERS or key.startswith("teacher") or not _is_part(part):
+        if key in _NO_CONSUMERS or is_teacher(key) or not _is_part(part):
             continue
-        places += [(part, i) for i in range(len(part))] if isinstance(part, list) else [(model, key)]
-    return places
+        if isinstance(part, list):
+            heads += [(f"{key}[{i}]", part, i) for i in range(len(part))]
+        else:
+            heads.append((key, model, key))
+    return heads
 
 
 def needs_contiguous(model: MutableMapping[str, Any], maps: Maps, scope: str) -> bool:

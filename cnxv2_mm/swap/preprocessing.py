@@ -8,18 +8,27 @@ from mmengine.config import Config
 MEAN = [123.675, 116.28, 103.53]
 STD = [58.395, 57.12, 57.375]
 
-_ORDERS = ("bgr_to_rgb", "to_rgb", "rgb_to_bgr")  # the first is mmdet's and mmseg's, the second mmpretrain's
+# The first is mmdet's and mmseg's, the second mmpretrain's and of steps of pipelines.
+_ORDERS = ("bgr_to_rgb", "to_rgb", "rgb_to_bgr")
 _NUM_CHANNELS = 3
 
 
 def normalise_images(config: Config) -> list[str]:
     """Changes every data preprocessor of a config, also those inside others, and ``Normalize`` steps of pipelines.
 
+    A preprocessor without a mean gets one only if no pipeline normalises: images would be normalised twice.
+
     Returns:
         What was changed, in words; empty if nothing was.
     """
     before: list[str] = []
-    for part in (part for key, value in config.items() for part in _normalisers(value, key)):
+    parts = [part for key, value in config.items() for part in _parts(value, key)]
+    steps = [part for key, part in parts if _is_step(key, part)]
+    preprocessors = [part for key, part in parts if _is_preprocessor(key, part) and (part.get("mean") or not steps)]
+    # Means of at most 1 are for images that were divided by 255.
+    for part in [*preprocessors, *(step for step in steps if max(step["mean"]) > 1)]:
+        if part.get("mean") and len(part["mean"]) != _NUM_CHANNELS:
+            continue
         old = {key: part[key] for key in ("mean", "std", *_ORDERS) if key in part}
         order = next((key for key in ("to_rgb", "bgr_to_rgb") if key in part), _order_of(part, config))
         new = {"mean": MEAN, "std": STD, order: True}
@@ -34,29 +43,37 @@ def normalise_images(config: Config) -> list[str]:
 
 
 def _order_of(part: MutableMapping[str, Any], config: Config) -> str:
-    """What the library of a data preprocessor calls the order of its channels."""
+    """What a step of a pipeline, or the library of a data preprocessor, calls the order of the channels."""
     scope, _, _ = str(part.get("type")).rpartition(".")
-    return "to_rgb" if (scope or config.get("default_scope")) == "mmpretrain" else "bgr_to_rgb"
+    is_mmpretrain = (scope or config.get("default_scope")) == "mmpretrain"
+    return "to_rgb" if is_mmpretrain or _type_name(part).endswith("Normalize") else "bgr_to_rgb"
+
+
+def _type_name(part: MutableMapping[str, Any]) -> str:
+    kind = part.get("type")
+    return kind if isinstance(kind, str) else getattr(kind, "__name__", "")
 
 
 def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _normalisers(value: Any, key: str) -> Iterator[MutableMapping[str, Any]]:
-    """Every part below a value that normalises three-channel images; ``key`` is the value's own."""
+def _is_preprocessor(key: str, part: MutableMapping[str, Any]) -> bool:
+    return key == "data_preprocessor" and "data_preprocessor" not in part
+
+
+def _is_step(key: str, part: MutableMapping[str, Any]) -> bool:
+    """Whether it normalises images in a pipeline."""
+    is_normalize = _type_name(part).endswith("Normalize") and isinstance(part.get("mean"), list | tuple)
+    return is_normalize and key != "data_preprocessor"
+
+
+def _parts(value: Any, key: str) -> Iterator[tuple[str, MutableMapping[str, Any]]]:
+    """Every mapping in a value, with the key that it, or the list around it, stands under."""
     if isinstance(value, MutableMapping):
-        mean = value.get("mean")
-        kind = value.get("type")
-        name = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
-        if key == "data_preprocessor" and "data_preprocessor" not in value:
-            normalises = not mean or len(mean) == _NUM_CHANNELS
-        else:  # means of at most 1 are for images that were divided by 255
-            normalises = name.endswith("Normalize") and len(mean or ()) == _NUM_CHANNELS and max(mean) > 1
-        if normalises:
-            yield value
+        yield key, value
         for name, item in value.items():
-            yield from _normalisers(item, name)
+            yield from _parts(item, name)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _normalisers(item, key)
+            yield from _parts(item, key)

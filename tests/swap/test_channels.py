@@ -59,3 +59,13 @@ def test_the_given_config_is_left_alone():
     config = {"in_channels": [64, 128, 256, 512]}
     first(config)["in_channels"].append(1)
     assert config == {"in_channels": [64, 128, 256, 512]}
+
+
+@pytest.mark.parametrize(("old", "new"), [((2048,), (768,)), ((1024, 2048), (384, 768))])
+def test_however_many_numbers_there_are_all_and_none_are_tried(old, new):
+    config = {"heads": [{"inner": {"in_channels": 2048}} for _ in range(8)]}
+    found = [[head["inner"]["in_channels"] for head in changed["heads"]] for changed in rewritings(config, old, new)]
+    assert [768] * 8 in found
+    assert [2048] * 8 in found
+    assert found[0] == ([768] * 8 if len(old) == 1 else [2048] * 8)
+    assert len(found) < 100

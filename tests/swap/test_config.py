@@ -9,6 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 from cnxv2_mm import ConvNeXtV2
 from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.swap import SwapRefused, swap_backbone, swap_config
+from cnxv2_mm.swap.config import _sites
 from tests.conftest import photographs
 from tests.swap.published import CONFIGS
 
@@ -140,3 +141,9 @@ def test_wrong_arguments():
         swap_backbone(Config({"model": {}}), optimizer="sgd")
     with pytest.raises(ValueError, match="arch='big'"):
         swap_backbone(Config({"model": {}}), "big")
+
+
+def test_the_teacher_of_a_distillation_is_no_site():
+    student = {"type": "ResNet"}
+    teacher = {"teacher_config": {"model": {"backbone": dict(student)}}, "teacher_ckpt": "teacher.pth"}
+    assert [site[-1]["backbone"] for site in _sites({"backbone": student, **teacher}, ())] == [student]

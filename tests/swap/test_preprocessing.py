@@ -72,3 +72,12 @@ def test_what_is_right_or_has_other_channels_stays():
     before = config.to_dict()
     assert normalise_images(config) == []
     assert config.to_dict() == before
+
+
+def test_a_step_without_an_order_gets_its_own_word_for_it_and_images_are_normalised_once():
+    step = {"type": "mmcv.Normalize", "mean": [0.0, 0.0, 1.5], "std": [1.0] * 3}
+    pipeline = {"default_scope": "mmdet", "train_pipeline": [step]}
+    config = Config({**pipeline, "model": {"data_preprocessor": {"type": "DetDataPreprocessor"}}})
+    normalise_images(config)
+    assert config.train_pipeline[0] == {"type": "mmcv.Normalize", "mean": MEAN, "std": STD, "to_rgb": True}
+    assert config.model.data_preprocessor == {"type": "DetDataPreprocessor"}

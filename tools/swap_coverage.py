@@ -8,9 +8,9 @@ Walks the configs that the installed mmdet, mmseg and mmpretrain publish whose b
 RegNet, Res2Net, MobileNet or Swin. Each is built with its own backbone, swapped (``cnxv2_mm.swap``, size atto) and
 built again; then one config of every family (folder) and model (types of the model, its necks and its heads) runs a
 forward and a backward pass with its own losses on a small made-up batch: losses must be finite and every trainable
-parameter of the backbone must get a gradient. Nothing is downloaded: weights are random, and where a model reads BERT
-from Hugging Face it gets one of one layer. The exit status is 1 below the target (95 % swapped, every step that runs
-with the config's own backbone runs).
+parameter of the backbone must get a gradient. Weights are random, not downloaded, and where a model reads BERT from
+Hugging Face it gets one of one layer; the few configs that fetch something else do not build without a network. The
+exit status is 1 below the target (95 % swapped, every step that runs with the config's own backbone runs).
 """
 
 import argparse

@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from coverage_parts import examine as examining
 from coverage_parts.examine import examine, train
 from coverage_parts.outcome import Outcome
 from coverage_parts.processes import map_in_processes
@@ -172,3 +173,27 @@ def test_the_command_walks_a_config(tmp_path, capsys):
     assert "1 of 1 models train" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"--sample 3 must lie in 1 \.\.\. 1"):
         tool.main([*only, "--sample", "3"])
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (None, "failed"),
+        (ValueError("a label is missing"), "unable"),
+        (KeyError("something else"), "failed"),
+    ],
+)
+def test_whose_fault_a_failing_step_is(own, expected, monkeypatch):
+    """Only a failure that the config has with its own backbone, word for word, is not the swap's."""
+
+    def step(config, backbone_type):
+        if backbone_type == "ConvNeXtV2":
+            raise ValueError("a label is missing")
+        if own is not None:
+            raise own
+
+    monkeypatch.setattr(examining, "train_one_step", step)
+    name = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+    outcome = examining.train(Outcome(name, "swapped"))
+    assert outcome.training == expected
+    assert reached([outcome]) == (expected == "unable")

@@ -12,7 +12,7 @@ from cnxv2_mm.swap import SwapRefused, swap_backbone
 from coverage_parts.building import build_without_numbers
 from coverage_parts.outcome import Outcome
 from coverage_parts.published import backbones_of, configs_folder, describe
-from coverage_parts.training import StepFailed, train_one_step
+from coverage_parts.training import train_one_step
 
 ARCH = "atto"
 _MESSAGE_LENGTH = 300
@@ -58,7 +58,8 @@ def train(outcome: Outcome) -> Outcome:
     except Exception as error:
         outcome.training_reason = _tell(error)
         own = _own_failure(config)
-        outcome.training = "failed" if own is None else "unable"
+        # Another failure than its own may be the swap's.
+        outcome.training = "unable" if own == outcome.training_reason else "failed"
         if own is not None and own != outcome.training_reason:
             outcome.training_reason = f"{outcome.training_reason}; with its own backbone: {own}"
         return outcome
@@ -69,8 +70,6 @@ def train(outcome: Outcome) -> Outcome:
 def _own_failure(config: Config) -> str | None:
     try:
         train_one_step(config, None)
-    except StepFailed:
-        return None
     except Exception as error:
         return _tell(error)
     return None
@@ -83,7 +82,7 @@ def _load(name: str) -> Config:
 
 
 def _tell(error: Exception) -> str:
-    """The last lines of an error, without this machine's folders."""
+    """The beginning of an error, without this machine's folders."""
     text = re.sub(r"\s+", " ", f"{type(error).__name__}: {error}")
     for folder in (*site.getsitepackages(), str(Path.home()), str(Path(__file__).parents[2])):
         text = text.replace(f"{folder}/", "")

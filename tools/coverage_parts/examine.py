@@ -11,7 +11,7 @@ from cnxv2_mm import runner_config
 from cnxv2_mm.swap import SwapRefused, swap_backbone
 from coverage_parts.building import build_without_numbers
 from coverage_parts.outcome import Outcome
-from coverage_parts.published import backbones_of, configs_folder, describe
+from coverage_parts.published import backbones_of, describe
 from coverage_parts.training import train_one_step
 
 ARCH = "atto"
@@ -77,7 +77,7 @@ def _own_failure(config: Config) -> str | None:
 
 def _load(name: str) -> Config:
     # Some configs name others by their path in the library's repository, 'configs/...'.
-    os.chdir(configs_folder(name.partition("::")[0]).parent)
+    os.chdir(runner_config.shipped_config(f"{name.partition('::')[0]}::").parent)
     return runner_config.load_config(name)
 
 

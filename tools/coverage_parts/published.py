@@ -2,27 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
+
+from cnxv2_mm.runner_config import shipped_config
 
 LIBRARIES = ("mmdet", "mmseg", "mmpretrain")
 # Under these keys a model has its backbone: 'backbone', 'teacher_backbone', 'image_encoder', 'vision_backbone', ...
 _BACKBONE_KEY = re.compile(r".*backbone|image_encoder")
 _BACKBONE_TYPE = re.compile(r"\w*(ResNet|ResNeXt|ResNeSt|RegNet|Res2Net|MobileNetV\d|SwinTransformer)\w*")
 _PART_KEY = re.compile(r".*(neck|head)|detector|transformer")
-
-
-def configs_folder(library: str) -> Path:
-    """Where an installed library keeps its configs.
-
-    Raises:
-        ModuleNotFoundError: The library is not installed.
-    """
-    spec = find_spec(library)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"{library} is not installed; the walk needs {', '.join(LIBRARIES)}")
-    return Path(spec.submodule_search_locations[0]) / ".mim" / "configs"
 
 
 def list_configs(only: str | None = None) -> list[str]:
@@ -36,7 +24,7 @@ def list_configs(only: str | None = None) -> list[str]:
     """
     found = []
     for library in LIBRARIES:
-        folder = configs_folder(library)
+        folder = shipped_config(f"{library}::")
         for path in sorted(folder.rglob("*.py")):
             place = path.relative_to(folder)
             wanted = only is None or f"{library}/{place}/".startswith(only.rstrip("/") + "/")

@@ -43,15 +43,14 @@ SWAP_TASKS = (
 def on_demo_data(swapped: Path, task: SwapTask, iterations: int) -> Config:
     """The swapped config as it trains on the demo's data for a few iterations, without validation.
 
-    The number of classes, the data and the length are the demo's. Synchronised batch norm, which needs several GPUs,
-    becomes batch norm.
+    The number of classes, the data and the length are the demo's.
     """
     config = load_config(str(swapped))
     data = load_config(str(ROOT / "configs" / "demo" / f"{task.data}.py"))
     for key in DATA_KEYS:
         if key in data:
             config[key] = data[key]
-    config.model = _adapted(config.model.to_dict(), task.num_classes)
+    config.model = _with_classes(config.model.to_dict(), task.num_classes)
     if "size" in data.model.get("data_preprocessor", {}):
         config.model.data_preprocessor.size = data.model.data_preprocessor["size"]
     config.train_cfg = {"by_epoch": False, "max_iters": iterations}
@@ -65,12 +64,13 @@ def on_demo_data(swapped: Path, task: SwapTask, iterations: int) -> Config:
     return config
 
 
-def _adapted(value: Any, num_classes: int) -> Any:
-    """A part of a model's config for so many classes and a single process."""
+def _with_classes(value: Any, num_classes: int) -> Any:
+    """A part of a model's config for so many classes."""
     if isinstance(value, Mapping):
         return {
-            key: num_classes if key == "num_classes" else _adapted(item, num_classes) for key, item in value.items()
+            key: num_classes if key == "num_classes" else _with_classes(item, num_classes)
+            for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return type(value)(_adapted(item, num_classes) for item in value)
-    return "BN" if value == "SyncBN" else value
+        return type(value)(_with_classes(item, num_classes) for item in value)
+    return value

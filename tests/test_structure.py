@@ -14,6 +14,7 @@ PACKAGE = ROOT / "cnxv2_mm"
 # From the bottom up: a file imports rows above it (or its own folder), never one below. README.md shows the same order.
 ROWS = [
     "version",
+    "command_line",
     "mmcv_ops",
     "registry",
     "variants",

@@ -31,6 +31,7 @@ from benchmark_parts.registry import DIRECTIONS, PEERS, SPECIFICATIONS
 from benchmark_parts.report import print_result
 from benchmark_parts.result import Result
 from benchmark_parts.workload import BENCHMARKS, make_workload
+from cnxv2_mm import command_line
 from cnxv2_mm.variants import VARIANTS
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +46,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     report = commands.add_parser("report", help="write the tables of FOLDER/README.md from FOLDER/*.json")
     report.add_argument("folder", type=Path, nargs="?", default=ROOT / "benchmarks")
     _add_profile(commands.add_parser("profile", help="where the time of a training step goes, on the CPU"))
+    command_line.add_traceback_option(parser)
     args = parser.parse_args(argv)
     if args.benchmark in PEERS:
         if len(args.batch_size) not in (1, len(args.size)):
@@ -156,4 +158,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.run("benchmark", main)

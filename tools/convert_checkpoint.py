@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 import cnxv2_mm  # noqa: F401  first: it supplies missing mmcv operators
+from cnxv2_mm import command_line
 from cnxv2_mm.checkpoints import DIALECTS, Conversion, convert
 
 
@@ -23,6 +24,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--prefix", help="what stands before the network's names, if SRC holds several networks")
     parser.add_argument("--entry", help="the entry of SRC with the weights (default: averaged ones, if there are any)")
     parser.add_argument("--trust-pickle", action="store_true", help="read SRC even if that runs code which is in it")
+    command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
 
 
@@ -62,4 +64,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run("convert_checkpoint", main)

@@ -16,7 +16,7 @@ from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
-from cnxv2_mm import runner_config
+from cnxv2_mm import command_line, runner_config
 from cnxv2_mm.analysis.flops import Cost, analyse, build_on_meta, count_params
 
 
@@ -28,6 +28,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print numbers for programs")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="changes to the config: key.subkey=value")
+    command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
 
 
@@ -52,4 +53,4 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Cost]:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run("flops", main)

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cnxv2_mm import command_line
 from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.swap import Swap, changes, short_config, swap_config
 from cnxv2_mm.swap.literal import literal
@@ -37,6 +38,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the new config")
     parser.add_argument("--print-diff", action="store_true", help="show old and new values")
+    command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
 
 
@@ -78,4 +80,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.run("swap_backbone", main)

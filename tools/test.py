@@ -10,7 +10,7 @@ from pathlib import Path
 from mmengine.registry import METRICS
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
-from cnxv2_mm import runner_config
+from cnxv2_mm import command_line, runner_config
 from cnxv2_mm.data_check import check_data
 
 
@@ -23,6 +23,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--show-dir", help="write a picture of every prediction into this folder")
     parser.add_argument("--wait-time", type=float, default=2.0, help="seconds that a window stays")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation")
+    command_line.add_traceback_option(parser)
     args = parser.parse_args(argv)
     if args.out is not None and not args.out.endswith((".pkl", ".pickle")):
         parser.error(f"--out {args.out}: the file name must end in .pkl or .pickle")
@@ -54,4 +55,4 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run("test", main)

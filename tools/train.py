@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
-from cnxv2_mm import runner_config
+from cnxv2_mm import command_line, runner_config
 from cnxv2_mm.data_check import check_data
 
 
@@ -26,6 +26,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--auto-scale-lr", action="store_true", help="scale learning rates from auto_scale_lr.base_batch_size"
     )
+    command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
 
 
@@ -47,4 +48,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run("train", main)

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cnxv2_mm import zoo
+from cnxv2_mm import command_line, zoo
 from cnxv2_mm.zoo.index import index_files
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +40,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     fetching.add_argument("--to", type=Path, metavar="FOLDER", help="default: the folder where configs look for it")
     indexing = commands.add_parser("index", help="for developers: write model-index.yml and its metafile anew")
     indexing.add_argument("--to", type=Path, metavar="FOLDER", default=ROOT)
+    command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
 
 
@@ -111,4 +112,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run("zoo", main)

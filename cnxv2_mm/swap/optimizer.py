@@ -55,7 +55,8 @@ def use_adamw(config: Config, backbone_params: Sequence[str]) -> list[str]:
     if kept:
         rules["custom_keys"] = kept
     if dropped:
-        notes.append(f"optimiser: rules dropped with the old backbone: {', '.join(dropped)}")
+        about = "rules about the old backbone, and those that layer decay does not know, are dropped"
+        notes.append(f"optimiser: {about}: {', '.join(dropped)}")
     changed = {key: value for key, value in wrapper.items() if key not in ("optimizer", "constructor", "paramwise_cfg")}
     config["optim_wrapper"] = {**changed, "optimizer": optimizer, "constructor": CONSTRUCTOR, "paramwise_cfg": rules}
     return notes + _adapt_schedule(config, old_lr)
@@ -85,9 +86,10 @@ def _images_per_step(config: Config) -> tuple[int, str]:
 def _custom_keys(
     rules: Mapping[str, Any], backbone_params: Sequence[str]
 ) -> tuple[dict[str, dict[str, float]], list[str]]:
-    """Rules about other parts than the old backbone's, and the names of the others."""
+    """Rules about other parts than the old backbone's, and the names of those that go, general ones among them."""
     inside = [f".{name}" for name in backbone_params]
-    kept, dropped = {}, []
+    kept: dict[str, dict[str, float]] = {}
+    dropped = [key for key in rules if key.endswith("_mult")]
     for key, rule in rules.get("custom_keys", {}).items():
         part_of_old = key.removeprefix("backbone")
         about_old = any(part_of_old in name for name in inside) if part_of_old.strip(".") else False

@@ -15,6 +15,7 @@ from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.fsdp import FSDPStrategy, convnext_blocks
 from cnxv2_mm.layer_decay import LayerDecayOptimWrapperConstructor
 from cnxv2_mm.version import __version__
+from cnxv2_mm.warmup_cosine import WarmupCosineLR
 
 __all__ = [
     "FCMAE",
@@ -26,6 +27,7 @@ __all__ = [
     "LayerDecayOptimWrapperConstructor",
     "Pretrained",
     "ReconstructionLoss",
+    "WarmupCosineLR",
     "__version__",
     "convnext_blocks",
 ]

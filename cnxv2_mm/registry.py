@@ -20,6 +20,8 @@ WEIGHT_INITIALIZERS = Registry(
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     "optimizer wrapper constructor", parent=root.OPTIM_WRAPPER_CONSTRUCTORS, scope=SCOPE, locations=["cnxv2_mm"]
 )
+# How learning rates change during a training.
+PARAM_SCHEDULERS = Registry("parameter scheduler", parent=root.PARAM_SCHEDULERS, scope=SCOPE, locations=["cnxv2_mm"])
 # What steps an optimiser: precision, accumulation, clipping.
 OPTIM_WRAPPERS = Registry("optimizer wrapper", parent=root.OPTIM_WRAPPERS, scope=SCOPE, locations=["cnxv2_mm"])
 # Metrics that a validation loop can report.

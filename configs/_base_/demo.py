@@ -14,4 +14,4 @@ default_hooks = dict(
         filename_tmpl="weights.pth",  # one name however many iterations, for the trainings that start from it
     ),
 )
-val_cfg = dict()
+val_cfg = test_cfg = dict()

@@ -54,6 +54,7 @@ val_dataloader = dict(
     ),
 )
 val_evaluator = dict(type="Accuracy", topk=(1,))
+test_dataloader, test_evaluator = val_dataloader, val_evaluator
 
 optim_wrapper = dict(
     # [ours]: in so few steps a beta of 0.999 would still remember the first
@@ -62,8 +63,6 @@ optim_wrapper = dict(
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=0.98),  # [ours]: the paper's atto has 0.9 and 600 epochs
 )
-param_scheduler = [
-    dict(type="LinearLR", start_factor=0.01, by_epoch=False, end=20),
-    dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False, begin=20, end=max_iters),
-]
+param_scheduler = [dict(type="cnxv2_mm.WarmupCosineLR", warmup_share=20 / max_iters, by_epoch=False)]
 train_cfg = dict(by_epoch=False, max_iters=max_iters, val_interval=max_iters)
+auto_scale_lr = dict(base_batch_size=32)

@@ -62,6 +62,7 @@ val_dataloader = dict(
     ),
 )
 val_evaluator = dict(type="cnxv2_mm.ReconstructionLoss")
+test_dataloader, test_evaluator = val_dataloader, val_evaluator
 
 optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=2e-3, betas=(0.9, 0.95), weight_decay=0.05),  # betas, decay [P]; rate [ours]
@@ -69,8 +70,7 @@ optim_wrapper = dict(
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=1.0),  # none: only for its rule that vectors are not decayed
 )
-param_scheduler = [
-    dict(type="LinearLR", start_factor=0.01, by_epoch=False, end=20),  # [ours]
-    dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False, begin=20, end=max_iters),  # [P]
-]
+# [P]: warm-up and cosine; the share [ours]. Both follow max_iters, also where the command line changes it.
+param_scheduler = [dict(type="cnxv2_mm.WarmupCosineLR", warmup_share=20 / 300, by_epoch=False)]
 train_cfg = dict(by_epoch=False, max_iters=max_iters, val_interval=max_iters)
+auto_scale_lr = dict(base_batch_size=16)

@@ -85,6 +85,7 @@ val_dataloader = dict(
     ),
 )
 val_evaluator = dict(type="IoUMetric", iou_metrics=["mIoU"])
+test_dataloader, test_evaluator = val_dataloader, val_evaluator
 
 optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=2e-3, betas=(0.9, 0.99), weight_decay=0.05),
@@ -92,8 +93,7 @@ optim_wrapper = dict(
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=0.98),
 )
-param_scheduler = [
-    dict(type="LinearLR", start_factor=0.01, by_epoch=False, end=20),
-    dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False, begin=20, end=max_iters),
-]
+param_scheduler = [dict(type="cnxv2_mm.WarmupCosineLR", warmup_share=20 / max_iters, by_epoch=False)]
 train_cfg = dict(by_epoch=False, max_iters=max_iters, val_interval=max_iters)
+auto_scale_lr = dict(base_batch_size=32)
+visualizer = dict(type="SegLocalVisualizer", vis_backends=[dict(type="LocalVisBackend")], name="visualizer")

@@ -5,7 +5,8 @@
 
 GPUs: 1 x 64 images. Expected: nothing is published for it; not run at full length.
 The encoder that downstream configs load (prefix="backbone.") is epoch_800.pth in work_dirs/folder. train_cfg.max_epochs
-may be changed by itself; what counts is the number of images seen, 1600 epochs of ImageNet-1K are 2 billion.
+may be changed by itself: warm-up and cosine follow. What counts is the number of images seen: 1600 epochs of
+ImageNet-1K are 2 billion.
 [P8] table 8 of arXiv 2301.00808; [ours] our choice; the other tags are those of base's file.
 """
 
@@ -24,9 +25,6 @@ train_dataloader = dict(
     ),
 )
 optim_wrapper = dict(optimizer=dict(lr=1.5e-4 * 64 / 256))  # [P8]'s rule for what one GPU holds
-param_scheduler = [
-    _base_.param_scheduler[0],
-    # [ours]: no begin and no end, so that it lasts from the first to the last epoch, however many there are
-    dict(type="CosineAnnealingLR", eta_min=0.0, convert_to_iter_based=True),
-]
+# [ours]: [P8]'s 40 of 800 epochs as a share, so that a training of any length reaches the full rate and ends at 0
+param_scheduler = [dict(type="cnxv2_mm.WarmupCosineLR", warmup_share=40 / 800, by_epoch=False)]
 auto_scale_lr = dict(base_batch_size=64)

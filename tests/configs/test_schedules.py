@@ -95,15 +95,32 @@ def test_pre_training(path, warmup, epochs, tmp_path):
     check_cosine(rates, int(warmup * LENGTH), 0.0)
 
 
-@pytest.mark.parametrize("epochs", [1, 100, 800])
+DEMO = ["fcmae", "classification", "mask_rcnn", "upernet"]
+
+
+@pytest.mark.parametrize("epochs", [1, 4, 40, 100, 800])
 def test_pre_training_on_a_folder_takes_any_number_of_epochs(epochs, tmp_path):
-    """A rise over 40 epochs times a cosine over the whole training."""
     rates = learning_rates(load("configs/fcmae/folder.py"), tmp_path, LENGTH, max_epochs=epochs)
-    total, rise = epochs * LENGTH, 40 * LENGTH - 1
-    expected = [
-        (1e-6 + (1 - 1e-6) * min(i / rise, 1)) * cosine(i / total, 0.0) for i in range(0, total, max(total // 7, 1))
-    ]
-    assert rates[:: max(total // 7, 1)] == pytest.approx(expected)
+    check_share(rates, epochs * LENGTH, 40 / 800)
+
+
+@pytest.mark.parametrize("iterations", [20, 300])
+@pytest.mark.parametrize("name", DEMO)
+def test_the_demo_takes_any_number_of_iterations(name, iterations, tmp_path):
+    cfg = load(f"configs/demo/{name}.py")
+    full = cfg.train_cfg.max_iters
+    rates = learning_rates(cfg, tmp_path, LENGTH, max_iters=iterations)
+    check_share(rates, iterations, 20 / full)
+
+
+def check_share(rates, total, share):
+    """The official formula, whose ``epoch`` is a fraction that grows with every iteration."""
+    assert len(rates) == total
+    warmup = share * total
+    expected = [i / warmup if i < warmup else cosine((i - warmup) / (total - warmup), 0.0) for i in range(total)]
+    assert rates == pytest.approx(expected)
+    assert max(rates) > 0.99 - 1 / total  # the full rate is reached
+    assert rates[-1] < 0.05 + 3 / total**2  # and left again
 
 
 @pytest.mark.parametrize(

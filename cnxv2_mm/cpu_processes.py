@@ -3,21 +3,29 @@
 So what runs on many GPUs can be tried and tested on a laptop: ``bash tools/dist_train.sh CONFIG 2``.
 """
 
+import inspect
+from datetime import timedelta
+from typing import Any
+
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
+from mmengine.logging import print_log
+
+_BACKEND = "gloo"  # nccl, which configs name for GPUs, needs them
 
 
 def prepare_cpu_processes(config: Config) -> None:
     """Joins the processes that torchrun started, if this machine has no accelerator; otherwise does nothing.
 
-    The processes talk over gloo, and the model is wrapped without device numbers.
+    The processes talk over gloo, otherwise as ``env_cfg.dist_cfg`` says, and the model is wrapped without device
+    numbers.
 
     Args:
         config: A whole config, whose ``launcher`` is set; edited in place.
 
     Raises:
-        ValueError: Another launcher than torchrun's.
+        ValueError: Another launcher than torchrun's, or a ``dist_cfg`` that cannot be used.
     """
     if config.get("launcher", "none") == "none" or get_device() != "cpu":
         return
@@ -27,7 +35,7 @@ def prepare_cpu_processes(config: Config) -> None:
             "tools/dist_train.sh, which uses --launcher pytorch"
         )
     if not torch.distributed.is_initialized():
-        torch.distributed.init_process_group("gloo")
+        _join((config.get("env_cfg") or {}).get("dist_cfg") or {})
     if "strategy" in config:
         return
     if config.get("model_wrapper_cfg") is None:
@@ -38,3 +46,28 @@ def prepare_cpu_processes(config: Config) -> None:
             find_unused_parameters=config.get("find_unused_parameters", False),
         )
     config.model_wrapper_cfg.device_ids = None
+
+
+def _join(dist_cfg: dict[str, Any]) -> None:
+    """Starts the process group as mmengine's ``init_dist`` would, which takes a CUDA device first."""
+    options = dict(dist_cfg)
+    backend = options.pop("backend", _BACKEND)
+    if options.pop("init_backend", "torch") != "torch":
+        raise ValueError(
+            f"env_cfg.dist_cfg.init_backend={dist_cfg['init_backend']!r} needs accelerators and this machine has none: "
+            "leave it out"
+        )
+    if options.get("timeout") is not None:
+        try:
+            options["timeout"] = timedelta(seconds=options["timeout"])
+        except (TypeError, OverflowError) as error:
+            raise ValueError(
+                f"env_cfg.dist_cfg.timeout={options['timeout']!r} must be a number of seconds, such as 1800"
+            ) from error
+    known = inspect.signature(torch.distributed.init_process_group).parameters
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ValueError(f"env_cfg.dist_cfg has {', '.join(unknown)}; it may have init_backend, {', '.join(known)}")
+    torch.distributed.init_process_group(_BACKEND, **options)
+    if backend != _BACKEND:  # said now that one process alone speaks
+        print_log(f"no accelerator: processes talk over {_BACKEND}, in place of dist_cfg's {backend}", logger="current")

@@ -100,10 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             console = Console() if sys.stdout.isatty() else Console(width=250)
             console.print(as_table(weights, args.source or "official"))
     elif args.command == "download":
-        try:
-            print(zoo.fetch(args.name, args.to))
-        except (ValueError, OSError, RuntimeError) as error:
-            sys.exit(str(error))
+        print(zoo.fetch(args.name, args.to))
     else:
         for path, text in index_files().items():
             (args.to / path).parent.mkdir(parents=True, exist_ok=True)

@@ -80,10 +80,10 @@ def deform_conv_backward_input(
     deformable_group: int,
     im2col_step: int,
 ) -> None:
-    """Overwrite ``gradInput`` and ``gradOffset``, shaped like input and offset; see the forward for the rest."""
+    """Add to ``gradInput`` and overwrite ``gradOffset``, shaped like input and offset; see the forward for the rest."""
     geometry = (dH, dW, padH, padW, dilationH, dilationW, group, deformable_group)
     grad_input, _, grad_offset, _, _ = _backward(gradOutput, input, weight, offset, None, None, geometry)
-    gradInput.copy_(grad_input)
+    gradInput.add_(grad_input)
     gradOffset.copy_(grad_offset)
 
 
@@ -196,15 +196,20 @@ def modulated_deform_conv_backward(
     deformable_group: int,
     with_bias: bool,
 ) -> None:
-    """Add all gradients to the ``grad_`` tensors, shaped like their originals; see the forward for the rest."""
+    """Write the gradients into the ``grad_`` tensors, shaped like their originals; see the forward for the rest.
+
+    As by the compiled operator, those of input, weight and bias are added to what is there, and those of offset and
+    mask overwrite it.
+    """
     geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group, deformable_group)
     offset, mask = (_leading(values, grad_output.shape[2:]) for values in (offset, mask))
     gradients = _backward(grad_output, input, weight, offset, mask, bias if with_bias else None, geometry)
-    places = [grad_input, grad_weight, grad_offset, grad_mask]
+    grad_input.add_(gradients[0])
+    grad_weight.add_(gradients[1])
+    grad_offset.copy_(_filled_up(gradients[2], grad_offset.shape))
+    grad_mask.copy_(_filled_up(gradients[3], grad_mask.shape))
     if with_bias:
-        places.append(grad_bias)
-    for place, gradient in zip(places, gradients, strict=False):
-        place.add_(_filled_up(gradient, place.shape))
+        grad_bias.add_(gradients[4])
 
 
 def _leading(values: Tensor, size: torch.Size) -> Tensor:

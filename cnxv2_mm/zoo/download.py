@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from cnxv2_mm.version import __version__
+from cnxv2_mm.zoo.checkpoint_format import check_whole, kind_of_file
+from cnxv2_mm.zoo.partial_file import PartialFile, open_own_file
 
 try:
     import fcntl
@@ -29,52 +31,69 @@ FIRST_PAUSE = 1.0  # seconds before the second attempt, doubled before each furt
 _TIMEOUT = 30.0  # seconds without a byte
 _CHUNK = 1 << 20
 _NETWORK_ERRORS = (URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError)
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", re.ASCII)
 
 
-def is_whole(path: Path, sha256: str | None) -> bool:
-    """Whether a file is there and, where its SHA-256 or the beginning of it is known, has it."""
-    return path.is_file() and (sha256 is None or _digest(path).startswith(sha256))
+class _WrongAnswer(ConnectionError):
+    """What the server sent is not the file, and would not be at another attempt."""
+
+
+def find_flaw(path: Path, sha256: str | None) -> str | None:
+    """What is wrong with a file.
+
+    Args:
+        path: The file.
+        sha256: The SHA-256 that it should have, or the beginning of it; None: unknown, then it must be a whole
+            checkpoint (:func:`cnxv2_mm.zoo.checkpoint_format.check_whole`).
+
+    Returns:
+        A sentence about "it"; None if nothing is.
+    """
+    if sha256 is None:
+        try:
+            check_whole(path)
+        except ValueError as error:
+            return str(error)
+    else:
+        digest = _digest(path)
+        if not digest.startswith(sha256):
+            return f"its SHA-256 is {digest} and should begin with {sha256}"
+    return None
 
 
 def download(addresses: Sequence[str], target: Path, sha256: str | None = None) -> None:
     """Downloads a file unless another process just did.
 
-    A transfer that breaks off leaves ``<target>.part``, and the next call continues there. The target appears at once,
-    complete and checked.
+    A transfer that breaks off leaves ``<target>.part``, and the next call continues there if it asks the same address
+    and the server tells by a strong ETag that the file is the same. The target appears at once, complete and checked.
 
     Args:
         addresses: Of the same bytes; the second is asked when the first fails.
         target: The file to write; its folder is made.
-        sha256: The SHA-256 in hexadecimal digits, or the beginning of it; None: unknown, only the length is checked.
+        sha256: The SHA-256 in hexadecimal digits, or the beginning of it; None: unknown, then what comes must be a
+            whole checkpoint.
 
     Raises:
         ConnectionError: No address answers, or not with this file.
-        RuntimeError: The file's SHA-256 is another; the file is gone.
+        OSError: The folder cannot be written, or a link stands where the download would write.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with _alone(target):
-        if is_whole(target, sha256):
+        if target.is_file() and find_flaw(target, sha256) is None:
             return
-        part = target.with_name(f"{target.name}.part")
-        _transfer(addresses, part, target)
-        digest = _digest(part)
-        _validator_file(part).unlink(missing_ok=True)
-        if sha256 is not None and not digest.startswith(sha256):
-            part.unlink()
-            raise RuntimeError(
-                f"{addresses[0]} is not the published file: its SHA-256 is {digest} and should begin with {sha256}. "
-                "It was removed; try again, or get the file elsewhere"
-            )
-        os.replace(part, target)
-        checked = "as published" if sha256 is not None else "no published one to compare with"
-        print_log(f"{target}: SHA-256 {digest} ({checked})", logger="current")
+        part = PartialFile(target.with_name(f"{target.name}.part"))
+        _transfer(addresses, part, target, sha256)
+        part.become(target)
+        checked = f"begins with {sha256}, as published" if sha256 else f"is {_digest(target)}; none is published"
+        print_log(f"{target}: its SHA-256 {checked}", logger="current")
 
 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
     """Waits until no other process downloads to the same target. The system frees the lock of a process that dies."""
-    with target.with_name(f"{target.name}.lock").open("w") as file:
+    lock = open_own_file(target.with_name(f"{target.name}.lock"), os.O_RDWR | os.O_CREAT)
+    with os.fdopen(lock, "wb") as file:
         try:
             if fcntl is None:
                 raise OSError("the system has no file locks")
@@ -92,22 +111,23 @@ def _alone(target: Path) -> Iterator[None]:
         yield
 
 
-def _transfer(addresses: Sequence[str], part: Path, target: Path) -> None:
-    """Fills the partial file: a few attempts at each address, in turn."""
+def _transfer(addresses: Sequence[str], part: PartialFile, target: Path, sha256: str | None) -> None:
+    """Fills the partial file with the right bytes: a few attempts at each address, in turn."""
     failures = []
     for address in addresses:
         for attempt in range(ATTEMPTS):
             if attempt:
                 time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
             try:
-                _receive(address, part, target.name)
+                _check(part, sha256, length_told=_receive(address, part, target.name))
                 return
             except _NETWORK_ERRORS as error:
                 failure = error
                 if not _may_pass(error):
                     break
         failures.append(f"{address}: {failure}")
-    kept = f" {part.stat().st_size} bytes came and are kept: the next run continues there." if part.exists() else ""
+    kept = max(part.begun(address)[0] for address in addresses)
+    kept = f" {kept} bytes came and are kept: the next run continues there." if kept else ""
     raise ConnectionError(
         f"cannot download {'; '.join(failures)}.{kept} Without the net, get the file elsewhere and put it at {target}"
     )
@@ -117,73 +137,88 @@ def _may_pass(error: Exception) -> bool:
     """Whether another attempt is worth its time: not when the server denies the file or cannot be reached."""
     if isinstance(error, HTTPError):
         return error.code >= 500 or error.code in (408, 429)
-    return not isinstance(error, URLError)
+    return not isinstance(error, (URLError, _WrongAnswer))
 
 
-def _receive(address: str, part: Path, name: str) -> None:
-    """One request: continues a partial file where the server lets it, else removes it or starts it over."""
-    have = part.stat().st_size if part.is_file() else 0
+def _receive(address: str, part: PartialFile, name: str) -> bool:
+    """One request: continues a partial file where the server lets it, else starts it over.
+
+    Returns:
+        Whether the server told where the file ends, so that all of it is here; if not, it may have been cut.
+    """
+    have, etag = part.begun(address)
     headers = {"User-Agent": f"cnxv2_mm/{__version__}", "Accept-Encoding": "identity"}
     if have:
-        headers["Range"] = f"bytes={have}-"
-        if _validator_file(part).is_file():  # else the part is from another program: taken as it is
-            headers["If-Range"] = _validator_file(part).read_text()
+        headers |= {"Range": f"bytes={have}-", "If-Range": etag}
     try:
         response = urlopen(Request(address, headers=headers), timeout=_TIMEOUT)
     except HTTPError as error:
         error.close()
         if not have or error.code != 416:  # 416: nothing after these bytes
             raise
-        if error.headers.get("Content-Range", "") == f"bytes */{have}":
-            return
-        part.unlink()
-        raise ConnectionError(f"the server has fewer than the {have} bytes that were here") from error
+        if error.headers.get("Content-Range", "") == f"bytes */{have}" and error.headers.get("ETag", etag) == etag:
+            return True
+        part.remove()
+        raise ConnectionError(f"the server has another file than the {have} bytes that were here are from") from error
+    except ValueError as error:  # of urllib, about an address or a redirection
+        raise _WrongAnswer(f"it cannot be asked for ({error})") from error
     with response:
-        if response.status == 206:
+        encoding = response.headers.get("Content-Encoding", "identity")
+        if encoding != "identity":
+            raise _WrongAnswer(f"the server sent it compressed ({encoding}) though it was asked not to")
+        if response.status == 206 and have:
             served = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-            if served is None or int(served[1]) != have:
-                part.unlink()
+            if served is None or int(served[1]) != have or response.headers.get("ETag", etag) != etag:
+                part.remove()
                 raise ConnectionError(f"asked for the bytes from {have} on, the server sent others")
             total = int(served[2])
+        elif response.status == 200:
+            have, total = 0, _length(response.headers.get("Content-Length"))
+            part.begin(address, response.headers.get("ETag"))
         else:
-            have = 0
-            part.unlink(missing_ok=True)  # before its validator changes
-            total = int(response.headers["Content-Length"]) if "Content-Length" in response.headers else None
-            _remember_validator(response.headers, part)
+            raise _WrongAnswer(f"the server answered with status {response.status}, which brings no file")
         have = _write(response, part, have, total, name)
+        told = total is not None or bool(response.chunked)
     if total is not None and have != total:
         raise ConnectionError(f"the connection ended after {have} of {total} bytes")
+    return told
 
 
-def _write(response: http.client.HTTPResponse, part: Path, have: int, total: int | None, name: str) -> int:
+def _length(header: str | None) -> int | None:
+    if header is None:
+        return None
+    if not _LENGTH.fullmatch(header):
+        raise _WrongAnswer(f"the server calls its length {header!r}, which is no number of bytes")
+    return int(header)
+
+
+def _check(part: PartialFile, sha256: str | None, length_told: bool) -> None:
+    """Removes what is not the file."""
+    flaw = find_flaw(part.path, sha256)
+    if flaw is None and sha256 is None and not length_told and kind_of_file(part.path) == "pickle":
+        flaw = "it is of the format before torch 1.6 and came without its length, so that it may be cut"
+    if flaw is not None:
+        part.remove()
+        kind = _WrongAnswer if length_told else ConnectionError  # what was cut may come whole
+        raise kind(f"what came is not the file and was removed: {flaw}")
+
+
+def _write(response: http.client.HTTPResponse, part: PartialFile, have: int, total: int | None, name: str) -> int:
     """Appends what comes to the partial file, behind a progress bar; returns the bytes it then has."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with part.open("ab" if have else "wb") as file, Progress(*columns, console=Console(stderr=True)) as progress:
+    with part.open() as file, Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(name, total=total, completed=have)
         while chunk := response.read(_CHUNK):
             file.write(chunk)
             have += len(chunk)
             progress.update(task, completed=have)
     return have
-
-
-def _validator_file(part: Path) -> Path:
-    """Keeps what tells the server's file from a later one under the same address."""
-    return part.with_name(f"{part.name}.etag")
-
-
-def _remember_validator(headers: http.client.HTTPMessage, part: Path) -> None:
-    tag = headers.get("ETag", "")
-    if tag and not tag.startswith("W/"):  # a weak one does not promise the same bytes
-        _validator_file(part).write_text(tag)
-    else:
-        _validator_file(part).unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:

@@ -11,6 +11,7 @@ from cnxv2_mm.zoo.table import SOURCES, WEIGHTS, File, Weight
 _NAME = re.compile(r"(?:(?P<source>\w+):)?(?P<name>convnextv2_\w+)")
 # OpenMMLab's file names: <model>_<date>-<first eight digits of the SHA-256>.<ending>
 _OPENMMLAB_HASH = re.compile(r"_20\d{6}-([0-9a-f]{8})\.\w+$")
+_URL = re.compile(r"[!-~]+")  # printable ASCII without a space
 _LIST = "`python tools/zoo.py list` shows them all"
 
 
@@ -66,10 +67,19 @@ def _file_at(address: str) -> File:
         for file in weight.files.values():
             if address in (file.address, file.mirror):
                 return file
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port  # asking for the port checks it
+    except ValueError as error:
+        raise ValueError(f"{address!r} is not the http(s) address of a file: {error}") from error
     name = PurePosixPath(unquote(parts.path)).name
-    if parts.scheme not in ("http", "https") or not parts.netloc or not name:
+    if parts.scheme not in ("http", "https") or not host or name in ("", ".."):
         raise ValueError(f"{address!r} is not the http(s) address of a file")
+    if not _URL.fullmatch(address) or not name.isprintable():
+        raise ValueError(
+            f"{address!r} has characters that an address or a file's name cannot have; write those outside of ASCII, "
+            "and spaces, as %.."
+        )
     known = _OPENMMLAB_HASH.search(name)
     if known:
         return File(address, name, sha256=known[1])

@@ -19,5 +19,5 @@ model = dict(
     backbone=dict(arch="huge", drop_path_rate=0.5, with_cp=True, init_cfg=weights),  # [P13]; with_cp [ours]: memory
     head=dict(in_channels=2816),
 )
-optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.85, strategy="single"))  # [P13]; single [P A.2]
+optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.85, strategy="single"))  # [P13]; single [ours]
 custom_hooks = []  # [P13]: no EMA

@@ -8,6 +8,7 @@ Expected: 85.8 % top-1 (paper, table 14; not run here).
 [P11] table 11 of arXiv 2301.00808. [ours] our choice; the other tags are those of base's file.
 """
 
+# With base's rate [ours]: [P11] prints one number for both, and [C] has the command for base alone.
 _base_ = "./convnextv2-base_32xb32-100e_in1k.py"
 
 weights = dict(type="cnxv2_mm.Pretrained", checkpoint="convnextv2_large_fcmae")

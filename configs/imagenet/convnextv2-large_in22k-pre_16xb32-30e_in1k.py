@@ -19,4 +19,4 @@ model = dict(
     backbone=dict(arch="large", drop_path_rate=0.3, init_cfg=weights),  # [P13]
     head=dict(in_channels=1536),
 )
-optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.8, strategy="group"))  # [P13]; group [P A.2]
+optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.8, strategy="group"))  # [P13]; group [ours]

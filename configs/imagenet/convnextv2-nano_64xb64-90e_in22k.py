@@ -15,4 +15,4 @@ model = dict(
     backbone=dict(arch="nano", drop_path_rate=0.0, init_cfg=weights),  # [P12]
     head=dict(in_channels=640),
 )
-optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.9, strategy="single"))  # [P12]; single [P A.2]
+optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.9, strategy="single"))  # [P12]; single [ours]

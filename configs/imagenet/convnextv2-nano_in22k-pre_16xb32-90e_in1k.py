@@ -19,6 +19,6 @@ model = dict(
     backbone=dict(arch="nano", drop_path_rate=0.1, init_cfg=weights),  # [P13]
     head=dict(in_channels=640),
 )
-optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.9, strategy="single"))  # [P13]; single [P A.2]
+optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.9, strategy="single"))  # [P13]; single [ours]
 param_scheduler = [dict(_base_.param_scheduler[0], end=90)]
 train_cfg = dict(max_epochs=90)  # [P13]

@@ -12,9 +12,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch.utils.data import TensorDataset
 
-from tests.configs import oracle
 from tests.configs.common import load
-from tests.configs.test_values import FROM_22K, IN1K, IN22K
+from tests.configs.recipes import FINE_TUNING
 
 
 def learning_rates(cfg, tmp_path, epoch_length, **train_cfg):
@@ -65,18 +64,14 @@ def check_cosine(rates, warmup, lowest):
 
 
 LENGTH = 12  # iterations in an epoch
-ROWS = [
-    *((path, oracle.IN1K[size], 1024) for size, path in IN1K.items()),
-    *((path, oracle.IN22K[size], 4096) for size, path in IN22K.items()),
-    *((path, oracle.IN22K_IN1K[size], 512) for (size, _), path in FROM_22K.items()),
-]
 
 
-@pytest.mark.parametrize(("path", "row", "batch"), ROWS, ids=[path for path, _, _ in ROWS])
-def test_fine_tuning(path, row, batch, tmp_path):
+@pytest.mark.parametrize("path", FINE_TUNING)
+def test_fine_tuning(path, tmp_path):
+    row = {name: value.expected for name, value in FINE_TUNING[path].items()}
     rates = learning_rates(load(path), tmp_path, LENGTH)
-    assert len(rates) == row.epochs * LENGTH
-    check_cosine(rates, row.warmup * LENGTH, 1e-6 / (row.base_lr * batch / 256))  # official min_lr 1e-6
+    assert len(rates) == row["epochs"] * LENGTH
+    check_cosine(rates, row["warmup"] * LENGTH, row["min_lr"] / (row["base_lr"] * row["batch"] / 256))
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,21 @@ class TestDeformConv:
             lambda *tensors: deform_conv2d(*tensors, *geometry), (input, offset, weight), fast_mode=True
         )
 
+    def test_samples_exactly_on_cells_and_on_the_border(self, device):
+        """One cell outside there is nothing: ``h_im > -1 && h_im < height`` in mmcv's csrc, and weights of 0 and 1."""
+        input, offset, _, weight, _ = make_case(GEOMETRIES["plain"], device)
+        offset = (2 * offset).round()
+        assert {-2, -1, 0, 1, 2} <= set(offset.unique().tolist())
+        results = []
+        for function in (
+            lambda leaf: deform_conv2d(leaf, offset, weight),
+            lambda leaf: naive_deform_conv(leaf, offset, None, weight, None, *GEOMETRIES["plain"]),
+        ):
+            leaf = input.clone().requires_grad_()
+            output = function(leaf)
+            results.append((output, *torch.autograd.grad(output.square().sum(), leaf)))
+        torch.testing.assert_close(*results)
+
     def test_without_offsets_it_is_a_convolution(self, device):
         layer = DeformConv2d(4, 6, 3, padding=1).to(device)
         input = torch.randn(4, 4, 7, 6, device=device)

@@ -136,6 +136,26 @@ class TestSoftNms:
         expected = naive_soft_nms(boxes.tolist(), scores.tolist(), 0.4, 0.5, 0.1, method, 0)
         assert soft_nms(boxes, scores, 0.4, 0.5, 0.1, method)[1].tolist() == expected[1]
 
+    @pytest.mark.parametrize(("method", "lowered"), [("naive", 0.0), ("linear", 0.4 * 0.5)])
+    def test_a_box_at_the_threshold_is_lowered(self, method, lowered):
+        """``ovr >= iou_threshold`` in mmcv's csrc, both float32."""
+        boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 6]])  # IoU 0.6
+        dets, _ = soft_nms(boxes, torch.tensor([0.9, 0.5]), 0.6, min_score=0.0, method=method)
+        torch.testing.assert_close(dets[:, 4], torch.tensor([0.9, lowered]))
+
+    def test_a_box_at_min_score_stays(self):
+        """``sc[pos] < min_score`` in mmcv's csrc."""
+        boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 5]])  # IoU 0.5 lowers the second to 0.25
+        scores = torch.tensor([1.0, 0.5])
+        assert len(soft_nms(boxes, scores, 0.3, min_score=0.25, method="linear")[1]) == 2
+        assert len(soft_nms(boxes, scores, 0.3, min_score=0.2501, method="linear")[1]) == 1
+
+    def test_of_equal_scores_the_first_comes_first(self):
+        """``max_score < sc[pos]`` in mmcv's csrc; then the swap: the first takes the place of the one that was best."""
+        boxes = torch.arange(5)[:, None] * 20.0 + torch.tensor([0.0, 0, 10, 10])  # apart
+        assert soft_nms(boxes, torch.full((5,), 0.5))[1].tolist() == [0, 1, 2, 3, 4]
+        assert soft_nms(boxes, torch.tensor([0.5, 0.5, 0.5, 0.9, 0.5]))[1].tolist() == [3, 1, 2, 0, 4]
+
     def test_the_best_box_stays_below_min_score(self):
         dets, kept = soft_nms(torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([0.1]), min_score=0.5)
         assert kept.tolist() == [0]
@@ -175,6 +195,12 @@ class TestNmsMatch:
         groups = nms_match(torch.cat([boxes, scores[:, None]], dim=1).to(device), threshold)
         expected = naive_nms_match(boxes.double().tolist(), scores.tolist(), threshold)
         assert [group.tolist() for group in groups] == expected
+
+    def test_of_equal_scores_the_first_comes_first(self):
+        place = torch.arange(300)
+        boxes = place[:, None] * 20.0 + torch.tensor([0.0, 0, 10, 10])  # apart
+        groups = nms_match(torch.cat([boxes, (place % 3)[:, None] / 4], dim=1), 0.5)
+        assert [group.tolist() for group in groups] == [[i] for best in (2, 1, 0) for i in range(best, 300, 3)]
 
     def test_a_box_at_the_threshold_is_suppressed(self):
         dets = torch.tensor([[0.0, 0, 10, 10, 0.9], [0, 0, 10, 5, 0.8]])

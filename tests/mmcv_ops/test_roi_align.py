@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+import torchvision
 from mmcv.ops import RoIAlign, roi_align
 
 SIZE = (2, 3)
@@ -89,6 +90,39 @@ class TestBothModes:
         assert output.shape == (0, 2, *SIZE)
         output.sum().backward()
         assert not input.grad.any()
+
+
+@pytest.mark.parametrize("mode", ["avg", "max"])
+@pytest.mark.parametrize("x", [-1.0, 9.0, -1.125, 9.125, 4.5])
+@pytest.mark.parametrize("y", [-1.0, 8.0, -1.125, 8.125, 3.25])
+def test_a_sample_exactly_at_the_border_counts_in_full_and_the_next_one_not(case, mode, y, x):
+    """A cell before the first one and a cell after the last: ``y < -1.0 || y > height`` in mmcv's csrc.
+
+    With one sample a box, its maximum is its average, and torchvision's operator the oracle of both.
+    """
+    input = case[0]
+    rois = torch.tensor([[1, x - 1, y - 1, x + 1, y + 1]], dtype=input.dtype, device=input.device)
+    results = []
+    for function in (
+        lambda leaf: roi_align(leaf, rois, 1, 1.0, 1, mode, False),
+        lambda leaf: torchvision.ops.roi_align(leaf, rois, 1, 1.0, 1, False),
+    ):
+        leaf = input.clone().requires_grad_()
+        output = function(leaf)
+        results.append((output, *torch.autograd.grad(output.sum(), leaf)))
+    torch.testing.assert_close(*results)
+    outside = abs(x - 4) > 5 or abs(y - 3.5) > 4.5
+    assert bool(results[0][0].any()) is not outside
+
+
+def test_of_equal_samples_the_first_gets_the_gradient(device):
+    """``if (val > maxval)`` in mmcv's csrc. The oracle is a box that has this sample alone."""
+    gradients = []
+    for box, samples in (([0.0, 1, 1, 6, 5], 2), ([0.0, 1, 1, 3.5, 3], 1)):
+        leaf = torch.ones(1, 1, 8, 9, device=device, requires_grad=True)
+        rois = torch.tensor([box], device=device)
+        gradients += torch.autograd.grad(roi_align(leaf, rois, 1, 1.0, samples, "max", False).sum(), leaf)
+    torch.testing.assert_close(*gradients)
 
 
 @pytest.mark.parametrize("mode", ["avg", "max"])

@@ -102,8 +102,10 @@ def test_fsdp_trains_as_one_process_does_and_its_checkpoints_are_the_same(pictur
     run_two(config, sharded, "--resume", alone / "iter_2.pth")
     assert_same(sharded / "iter_3.pth", alone / "iter_3.pth")
     assert_same(sharded / "iter_4.pth", alone / "iter_4.pth")
-    groups, expected = (read(d / "iter_4.pth")["optimizer"]["param_groups"] for d in (sharded, alone))
-    assert groups == expected
+    stored, expected = (read(d / "iter_4.pth")["optimizer"] for d in (sharded, alone))
+    # The last is mmengine's wrapper's: a rate that is scheduled, resumed and logged like a group's.
+    assert expected.keys() == {"state", "param_groups", "base_param_settings"}
+    assert {k: v for k, v in stored.items() if k != "state"} == {k: v for k, v in expected.items() if k != "state"}
 
     reports = [json.loads((sharded / f"sharding_{rank}.json").read_text()) for rank in (0, 1)]
     blocks = 1 + 1 + 2 + 1 + 1  # stages and decoder

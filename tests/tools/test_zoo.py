@@ -2,9 +2,12 @@ import json
 
 import pytest
 
-from cnxv2_mm.zoo import WEIGHTS, store
+from cnxv2_mm import command_line
+from cnxv2_mm.zoo import WEIGHTS
 from cnxv2_mm.zoo.index import index_files
 from tests.tools.conftest import load_tool
+from tests.zoo.files import WEB_PAGE, torch_legacy
+from tests.zoo.server import serve
 
 zoo = load_tool("zoo")
 
@@ -60,21 +63,28 @@ def test_a_choice_of_nothing_is_said():
 
 def test_download_prints_where_the_file_is(tmp_path, capsys):
     file = tmp_path / "convnextv2_tiny_1k_224_fcmae.pt"
-    file.write_bytes(b"put there by hand")
+    file.write_bytes(torch_legacy(seed=0))  # put there by hand
     zoo.main(["download", "convnextv2_tiny_fcmae", "--to", str(tmp_path)])
     assert capsys.readouterr().out.strip() == str(file)
 
 
-def test_download_fails_in_words(tmp_path, monkeypatch):
-    with pytest.raises(SystemExit, match="did you mean convnextv2_tiny_fcmae"):
-        zoo.main(["download", "convnextv2_tinny_fcmae"])
+def complaint(name, folder):
+    """What the command prints when it fails."""
+    with pytest.raises(SystemExit) as caught:
+        command_line.run("zoo", lambda: zoo.main(["download", name, "--to", str(folder)]))
+    assert [p.name for p in folder.iterdir() if p.suffix != ".lock"] == []
+    return caught.value.code
 
-    def offline(*_):
-        raise ConnectionError("cannot download")
 
-    monkeypatch.setattr(store, "download", offline)
-    with pytest.raises(SystemExit, match="cannot download"):
-        zoo.main(["download", "convnextv2_tiny_fcmae", "--to", str(tmp_path)])
+def test_download_fails_in_one_line(tmp_path, monkeypatch):
+    """A wrong name, a name that no file can have, and a server that sends a web page in place of the file."""
+    assert "zoo: weight 'convnextv2_tinny_fcmae' is unknown; did you" in complaint("convnextv2_tinny_fcmae", tmp_path)
+    assert "has characters that an address or a file's name cannot" in complaint("http://127.0.0.1/a%00.pth", tmp_path)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serve(WEB_PAGE) as server:
+        error = complaint(server.address("epoch_100.pth"), tmp_path)
+    assert error.startswith("zoo: cannot download http://127.0.0.1")
+    assert "web page" in error
 
 
 def test_index_writes_the_files_of_the_index(tmp_path):

@@ -35,6 +35,7 @@ auto_scale_lr = dict(base_batch_size=8)
 default_hooks = dict(
     logger=dict(type="LoggerHook", interval=1), checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=1))
 randomness = dict(seed=0, diff_rank_seed=True)
+env_cfg = dict(dist_cfg=dict(backend="nccl", timeout=300))  # as configs for GPUs have it
 """
 
 

@@ -1,11 +1,11 @@
 """What the tests of downloading share."""
 
-import random
 from collections.abc import Iterator
 
 import pytest
 
 from cnxv2_mm.zoo import download
+from tests.zoo.files import torch_zip
 from tests.zoo.server import FileServer, serve
 
 
@@ -19,5 +19,5 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def server() -> Iterator[FileServer]:
     """3 MB of noise: several chunks, and no two parts of it alike."""
-    with serve(random.Random(0).randbytes(3_000_000)) as server:
+    with serve(torch_zip(seed=0)) as server:
         yield server

@@ -1,4 +1,7 @@
-"""Against a real server on this machine; the oracle is the content that it was given."""
+"""Against a real server on this machine; the oracle is the content that it was given.
+
+What hostile servers send is in ``test_hostile_servers.py``.
+"""
 
 import hashlib
 import socket
@@ -7,7 +10,10 @@ import threading
 import pytest
 
 from cnxv2_mm.zoo import download as module
-from cnxv2_mm.zoo.download import ATTEMPTS, download, is_whole
+from cnxv2_mm.zoo.download import ATTEMPTS, download, find_flaw
+from cnxv2_mm.zoo.partial_file import PartialFile
+from tests.zoo import files
+from tests.zoo.server import serve
 
 
 def sha256(content: bytes) -> str:
@@ -20,9 +26,17 @@ def target(tmp_path):
 
 
 @pytest.fixture
-def part(target):
-    target.parent.mkdir()
-    return target.with_name("weight.pth.part")
+def begin(server, target):
+    """Leaves what an earlier download of these bytes, from this address, would have left."""
+
+    def begin(content, address=None, etag=None):
+        target.parent.mkdir()
+        part = PartialFile(target.with_name("weight.pth.part"))
+        part.begin(address or server.address("a"), etag or server.etag)
+        with part.open() as file:
+            file.write(content)
+
+    return begin
 
 
 def leftovers(target):
@@ -37,8 +51,8 @@ def test_a_whole_file(server, target, digits):
     assert [request.get("Range") for request in server.requests] == [None]
 
 
-def test_a_partial_file_is_continued(server, target, part):
-    part.write_bytes(server.content[:1_234_567])
+def test_a_partial_file_is_continued(server, target, begin):
+    begin(server.content[:1_234_567])
     download([server.address("a")], target, sha256(server.content))
     assert target.read_bytes() == server.content
     assert server.requests[0]["Range"] == "bytes=1234567-"
@@ -55,7 +69,9 @@ def test_a_broken_transfer_is_continued(server, target):
 
 def test_a_transfer_that_keeps_breaking_is_continued_by_the_next_call(server, target):
     server.breaks = [100_000] * ATTEMPTS
-    with pytest.raises(ConnectionError, match=rf"{100_000 * ATTEMPTS} of 3000000 .*the next run continues"):
+    with pytest.raises(
+        ConnectionError, match=rf"{100_000 * ATTEMPTS} of {len(server.content)} .*the next run continues"
+    ):
         download([server.address("a")], target)
     assert not target.exists()
     assert len(server.requests) == ATTEMPTS
@@ -64,9 +80,9 @@ def test_a_transfer_that_keeps_breaking_is_continued_by_the_next_call(server, ta
     assert server.requests[-1]["Range"] == f"bytes={100_000 * ATTEMPTS}-"
 
 
-def test_a_server_that_knows_no_ranges_sends_it_all_again(server, target, part):
+def test_a_server_that_knows_no_ranges_sends_it_all_again(server, target, begin):
     server.ranges = False
-    part.write_bytes(b"x" * 1000)
+    begin(b"x" * 1000)
     download([server.address("a")], target)
     assert target.read_bytes() == server.content
 
@@ -75,35 +91,43 @@ def test_a_file_that_changed_meanwhile_is_not_spliced(server, target):
     server.breaks = [100_000] * ATTEMPTS
     with pytest.raises(ConnectionError):
         download([server.address("a")], target)
-    server.content, server.etag = server.content[::-1], '"second"'
+    server.content, server.etag = files.torch_zip(seed=1), '"second"'
     download([server.address("a")], target)  # no hash would notice it
     assert target.read_bytes() == server.content
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'])
-def test_without_a_strong_validator_the_length_decides(server, target, etag):
+def test_without_a_strong_validator_nothing_is_continued(server, target, etag):
+    """Nothing would tell that the rest is of another file."""
     server.etag = etag
-    server.breaks = [10]
-    download([server.address("a")], target, sha256(server.content))
+    server.breaks = [1_000_000]
+    download([server.address("a")], target)
     assert target.read_bytes() == server.content
-    assert "If-Range" not in server.requests[1]
+    assert [request.get("Range") for request in server.requests] == [None, None]
 
 
-def test_a_partial_file_that_is_whole_already_is_taken(server, target, part):
-    part.write_bytes(server.content)
+def test_what_came_from_one_address_is_not_continued_at_another(server, target, begin):
+    begin(b"x" * 1000, address=server.address("another"))
+    download([server.address("a")], target)
+    assert target.read_bytes() == server.content
+    assert [request.get("Range") for request in server.requests] == [None]
+
+
+def test_a_partial_file_that_is_whole_already_is_taken(server, target, begin):
+    begin(server.content)
     download([server.address("a")], target)
     assert target.read_bytes() == server.content
     assert len(server.requests) == 1
 
 
-def test_a_partial_file_that_is_too_long_is_begun_again(server, target, part):
-    part.write_bytes(server.content + b"more")
+def test_a_partial_file_that_is_too_long_is_begun_again(server, target, begin):
+    begin(server.content + b"more")
     download([server.address("a")], target)
     assert target.read_bytes() == server.content
 
 
-def test_a_server_that_sends_other_bytes_than_asked_for_is_asked_for_all(server, target, part):
-    part.write_bytes(server.content[:1000])
+def test_a_server_that_sends_other_bytes_than_asked_for_is_asked_for_all(server, target, begin):
+    begin(server.content[:1000])
     server.shift = 7
     download([server.address("a")], target)
     assert target.read_bytes() == server.content
@@ -111,10 +135,17 @@ def test_a_server_that_sends_other_bytes_than_asked_for_is_asked_for_all(server,
 
 
 def test_a_wrong_hash_is_refused_and_removed(server, target):
-    with pytest.raises(RuntimeError, match=f"{sha256(server.content)} and should begin with 0123abcd"):
+    with pytest.raises(ConnectionError, match=f"{sha256(server.content)} and should begin with 0123abcd"):
         download([server.address("a")], target, "0123abcd")
     assert not target.exists()
     assert leftovers(target) == []
+    assert len(server.requests) == 1
+
+
+def test_the_mirror_is_asked_when_the_first_address_has_another_file(server, target):
+    with serve(files.torch_zip(seed=1)) as other:
+        download([other.address("a"), server.address("a")], target, sha256(server.content))
+    assert target.read_bytes() == server.content
 
 
 @pytest.mark.parametrize(("status", "requests"), [(404, 1), (403, 1), (503, ATTEMPTS), (429, ATTEMPTS)])
@@ -183,11 +214,17 @@ def test_a_folder_without_locks_is_warned_of(server, target, monkeypatch):
     assert any("start one process alone" in message for message in messages)
 
 
-def test_is_whole(tmp_path):
+def test_the_flaw_of_a_file_with_a_published_hash(tmp_path):
     file = tmp_path / "a"
-    assert not is_whole(file, None)
     file.write_bytes(b"abc")
     # FIPS 180-4's example: SHA-256("abc") = ba7816bf 8f01cfea ...
-    assert is_whole(file, None)
-    assert is_whole(file, "ba7816bf8f01cfea")
-    assert not is_whole(file, "ba7816bf8f01cfeb")
+    assert find_flaw(file, "ba7816bf8f01cfea") is None
+    assert find_flaw(file, "ba7816bf8f01cfeb").startswith("its SHA-256 is ba7816bf8f01cfea")
+
+
+def test_the_flaw_of_a_file_without_one(tmp_path):
+    file = tmp_path / "a"
+    file.write_bytes(files.torch_zip(0, 1000))
+    assert find_flaw(file, None) is None
+    file.write_bytes(b"abc")
+    assert "no checkpoint" in find_flaw(file, None)

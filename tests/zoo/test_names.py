@@ -74,7 +74,30 @@ def test_two_servers_with_a_file_of_one_name_do_not_mix():
     assert all(file.name.startswith("epoch_100.") and file.name.endswith(".pth") for file in files)
 
 
-@pytest.mark.parametrize("address", ["https://example.org/", "https:///a.pth", "s3://bucket/a.pth", "file:///a.pth"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.org/",
+        "https:///a.pth",
+        "s3://bucket/a.pth",
+        "file:///a.pth",
+        "https://example.org/a/..",
+        "http://[::1/a.pth",
+        "http://example.org:port/a.pth",
+        "http://example.org:99999/a.pth",
+    ],
+)
 def test_what_is_not_the_address_of_a_file_is_refused(address):
     with pytest.raises(ValueError, match="is not the http"):
         find_file(address)
+
+
+@pytest.mark.parametrize("name", ["a%00.pth", "a%0A.pth", "a\n.pth", "a b.pth", "\u00e4.pth", "%1b[31m.pth"])
+def test_characters_that_no_address_or_file_may_have_are_refused(name):
+    with pytest.raises(ValueError, match="has characters that an address or a file's name cannot have") as caught:
+        find_file(f"https://example.org/{name}")
+    assert "\n" not in str(caught.value)
+
+
+def test_other_characters_may_be_written_as_percent():
+    assert find_file("https://example.org/%C3%A4%20b.pth").name.startswith("\u00e4 b.")

@@ -1,4 +1,5 @@
 import hashlib
+import socket
 from dataclasses import replace
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 
 from cnxv2_mm.zoo import fetch, store
 from cnxv2_mm.zoo.table import WEIGHTS
+from tests.zoo import files
 
 NAME = "mmpretrain:convnextv2_atto_fcmae"
 
@@ -40,10 +42,27 @@ def test_what_torch_hub_left_there_is_used(cache, server):
     """torch.hub and mmengine call it by the last part of its address."""
     cache.mkdir(parents=True)
     file = cache / "convnextv2_atto_1k_224_fcmae.pt"
-    file.write_bytes(b"from elsewhere")
+    content = files.torch_legacy(seed=1)
+    file.write_bytes(content)
     assert fetch("convnextv2_atto_fcmae") == file
     assert fetch(WEIGHTS["convnextv2_atto_fcmae"].files["official"].address) == file
-    assert file.read_bytes() == b"from elsewhere"
+    assert file.read_bytes() == content
+
+
+def test_a_web_page_under_a_checkpoints_name_is_replaced(cache, server):
+    """Other programs keep whatever a server sends; no hash of this file is published."""
+    path = fetch(server.address("epoch_100.pth"))
+    path.write_bytes(files.WEB_PAGE)
+    assert fetch(server.address("epoch_100.pth")).read_bytes() == server.content
+
+
+def test_the_mirror_is_used(cache, server, local, monkeypatch):
+    mirror = server.address("mirror.pth")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        gone = f"http://127.0.0.1:{listener.getsockname()[1]}/gone.pth"
+    monkeypatch.setattr(store, "find_file", lambda _: replace(local, address=gone, mirror=mirror))
+    assert fetch(NAME).read_bytes() == server.content
+    assert len(server.requests) == 1
 
 
 def test_a_damaged_file_is_replaced(cache, server, local):

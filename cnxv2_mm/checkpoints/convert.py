@@ -7,7 +7,7 @@ from pathlib import Path
 from cnxv2_mm.checkpoints.architecture import Architecture
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.files import check_target, read_tensors, write_tensors
-from cnxv2_mm.checkpoints.translate import Translation, from_ours, to_ours
+from cnxv2_mm.checkpoints.translate import Translation, to_ours
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def read_network(
     tensors, entry = read_tensors(checkpoint, entry, trust_pickle)
     try:
         translation = to_ours(tensors, prefix)
-        return translation, translation.check(), entry
+        architecture = translation.check()
+        return translation, architecture, entry
     except ValueError as error:
         raise ValueError(f"checkpoint={os.fspath(checkpoint)!r}: {error}") from error
 
@@ -83,7 +84,7 @@ def convert(
     check_target(Path(target))
     translation, architecture, entry = read_network(source, prefix, entry, trust_pickle)
     try:
-        writing = from_ours(translation.tensors, DIALECTS[dialect])
+        writing = translation.write(DIALECTS[dialect])
     except ValueError as error:
         raise ValueError(f"checkpoint={os.fspath(source)!r}: {error}") from error
     write_tensors(writing.tensors, target, DIALECTS[dialect].wrapper)

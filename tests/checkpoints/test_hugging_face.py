@@ -119,3 +119,22 @@ def test_other_architectures_of_their_config_are_named(options, difference):
     model = randomise(ConvNextV2ForImageClassification(ConvNextV2Config(**sizes | options)))
     with pytest.raises(ValueError, match=rf"read as huggingface .* it is another architecture: {difference}; "):
         to_ours(model.state_dict()).check()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"hidden_act": "relu"}, "hidden_act='relu'"), ({"layer_norm_eps": 1e-3}, "layer_norm_eps=0.001")],
+)
+def test_what_their_config_says_and_ours_cannot_do_is_refused(options, message, tmp_path):
+    model = build("huggingface", SMALL)
+    model.save_pretrained(tmp_path)
+    backbone = ConvNeXtV2({"depths": SMALL.depths, "channels": SMALL.channels})
+    load(backbone, tmp_path / "model.safetensors")
+    model.config.update(options)
+    model.config.save_pretrained(tmp_path)
+    for act in (lambda path: load(backbone, path), lambda path: convert(path, tmp_path / "new.pth", "ours")):
+        with pytest.raises(
+            ValueError, match=rf"model\.safetensors': '.*config\.json' says {message}, and this package"
+        ):
+            act(tmp_path / "model.safetensors")
+    assert not (tmp_path / "new.pth").exists()

@@ -32,7 +32,7 @@ def check_hub_config(checkpoint: str | os.PathLike[str], dialect: Dialect) -> No
         return
     try:
         config = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{str(beside)!r}, which tells what its tensors do not, is no JSON; mend it, or move it away"
         ) from error

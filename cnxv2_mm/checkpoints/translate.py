@@ -130,11 +130,13 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
         if row is None:
             reason = _why_outside(name, place)
             (unknown if reason is None else dropped[reason]).append(names[name])
-        elif our_name not in ours:
-            ours[our_name] = row.form.read(tensor)
+            continue
+        weight = row.form.read(tensor)
+        if our_name not in ours:
+            ours[our_name] = weight
             origins[our_name] = names[name]
             local[our_name] = name.removeprefix(before)
-        elif _are_equal(ours[our_name], row.form.read(tensor)):
+        elif _are_equal(ours[our_name], weight):
             dropped[_COPIES].append(names[name])
         else:
             raise ValueError(f"{origins[our_name]!r} and {names[name]!r} are the same tensor of the network")

@@ -17,6 +17,7 @@ _PIXELS = 32**2  # that a cell of the last stage covers, and the decoder predict
 _BLOCK = re.compile(r"backbone\.stages\.(\d)\.(\d+)\.")
 _LAYER_SCALE = re.compile(r"backbone\.stages\.\d\.\d+\.gamma")
 _SHOWN = 5
+_LETTERS = 80
 # What a network may have or lack, and the names of its tensors.
 PARTS = {
     "output norms": re.compile(r"backbone\.norm[0-2]\."),
@@ -108,8 +109,9 @@ def find_problems(tensors: Mapping[str, Tensor], architecture: Architecture) -> 
 
 
 def shorten(names: list[str]) -> str:
-    """The first few names, for messages."""
-    return "; ".join(names[:_SHOWN]) + ("; ..." if len(names) > _SHOWN else "")
+    """The first few names, for messages; of a very long one what it begins with."""
+    shown = [name if len(name) <= _LETTERS else f"{name[:_LETTERS]}..." for name in names[:_SHOWN]]
+    return "; ".join(shown) + ("; ..." if len(names) > _SHOWN else "")
 
 
 def _backbone_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:

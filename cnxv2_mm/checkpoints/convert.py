@@ -7,7 +7,8 @@ from pathlib import Path
 from cnxv2_mm.checkpoints.architecture import Architecture
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.files import check_target, read_tensors, write_tensors
-from cnxv2_mm.checkpoints.translate import Translation, from_ours, to_ours
+from cnxv2_mm.checkpoints.hub_config import check_hub_config
+from cnxv2_mm.checkpoints.translate import Translation, to_ours
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ def read_network(
 ) -> tuple[Translation, Architecture, str]:
     """Reads the network of a checkpoint, checks that it is whole, and translates it into our names.
 
+    The activation (exact GELU) and the eps of the norms (1e-6) are assumed: no tensor shows them. Networks of timm's
+    that are known to differ, by their sizes or by a ``config.json`` in the file's folder, are refused.
+
     Args:
         checkpoint: See :func:`cnxv2_mm.checkpoints.files.read_tensors`, also for ``entry`` and ``trust_pickle``.
         prefix: See :func:`cnxv2_mm.checkpoints.translate.to_ours`.
@@ -53,7 +57,9 @@ def read_network(
     tensors, entry = read_tensors(checkpoint, entry, trust_pickle)
     try:
         translation = to_ours(tensors, prefix)
-        return translation, translation.check(), entry
+        architecture = translation.check()
+        check_hub_config(checkpoint, translation.dialect)
+        return translation, architecture, entry
     except ValueError as error:
         raise ValueError(f"checkpoint={os.fspath(checkpoint)!r}: {error}") from error
 
@@ -83,7 +89,7 @@ def convert(
     check_target(Path(target))
     translation, architecture, entry = read_network(source, prefix, entry, trust_pickle)
     try:
-        writing = from_ours(translation.tensors, DIALECTS[dialect])
+        writing = translation.write(DIALECTS[dialect])
     except ValueError as error:
         raise ValueError(f"checkpoint={os.fspath(source)!r}: {error}") from error
     write_tensors(writing.tensors, target, DIALECTS[dialect].wrapper)

@@ -68,9 +68,11 @@ def first_levels(names: Mapping[str, Tensor]) -> str:
 
 
 def _is_official(tensors: Mapping[str, Tensor], inner: str) -> bool:
-    """Whether names that ours shares with the official dense code are theirs: a head of that code, or its GRN."""
-    if inner.endswith("backbone."):
-        return False
+    """Whether names that ours shares with the official dense code are theirs: a head of that code, or its GRN.
+
+    Behind ``backbone.`` GRN's shape tells nothing: detectors whose weights others renamed for OpenMMLab keep it.
+    """
     if f"{inner}norm.weight" in tensors or f"{inner}head.weight" in tensors:
         return True
-    return any(name.startswith(inner) and ".grn." in name and tensor.ndim > 1 for name, tensor in tensors.items())
+    grn = [tensor for name, tensor in tensors.items() if name.startswith(inner) and ".grn." in name]
+    return not inner.endswith("backbone.") and any(tensor.ndim > 1 for tensor in grn)

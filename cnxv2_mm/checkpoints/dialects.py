@@ -7,8 +7,9 @@ Every row pairs a name of theirs with one of ours, so any two dialects translate
 - mmpretrain: open-mmlab/mmpretrain @ ee7f2e88 (models/backbones/convnext.py); timm: 1.0.31 (models/convnext.py);
 - huggingface: transformers 4.57.6 (models/convnextv2, models/convnext).
 
-In the templates ``{i}`` is a stage, ``{j}`` a block, ``{k}`` a place in the stem or in a downsampling layer, ``{p}``
-'weight' or 'bias', ``{g}`` 'gamma' or 'beta'. Shape letters: O outputs, I inputs, C channels, S side of a kernel.
+In the templates ``{i}`` is a stage, ``{d}`` one behind the first, ``{j}`` a block, ``{k}`` a place in the stem or in a
+downsampling layer, ``{p}`` 'weight' or 'bias', ``{g}`` 'gamma' or 'beta'. Shape letters: O outputs, I inputs, C
+channels, S side of a kernel.
 """
 
 import math
@@ -23,7 +24,8 @@ from cnxv2_mm.variants import VARIANTS
 
 _PLACES = {
     "i": r"(?P<i>[0-3])",
-    "j": r"(?P<j>0|[1-9]\d*)",
+    "d": r"(?P<d>[1-3])",
+    "j": r"(?P<j>0|[1-9]\d{0,2})",  # bounded: a network is laid out up to its highest block
     "k": r"(?P<k>[01])",
     "p": r"(?P<p>weight|bias)",
     "g": r"(?P<g>gamma|beta)",
@@ -107,11 +109,19 @@ DEPTHWISE = Form(read=_read_depthwise, write=_write_depthwise)
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: what they call a tensor, what we call it, and how they shape it."""
+    """One line of a table.
+
+    Attributes:
+        theirs: What they call a tensor.
+        ours: What we call it.
+        form: How they shape it.
+        when: Whether a file with these tensors (our names) is written by this row; every file is read by it.
+    """
 
     theirs: str
     ours: str
     form: Form = SAME
+    when: Callable[[Mapping[str, Tensor]], bool] = lambda _: True
 
     @cached_property
     def their_names(self) -> re.Pattern[str]:
@@ -129,11 +139,13 @@ class Dialect:
     Attributes:
         name: What a user calls it.
         backbone: Rows of the network without its head; the first that matches counts, in either direction.
-        around: Rows of what follows: classifier, decoder.
+        around: Rows of what follows: final norm in a head, classifier, decoder.
         signature: Name of a tensor in every block by which the dialect is recognised.
         roots: What may stand before the names of ``backbone``, and not before those of ``around``.
         write_root: The one of them that belongs before the names of a file with these tensors (our names).
         wrapper: Entry of the file that holds the tensors; '' if they are its top level.
+        other_heads: What names begin with that only a classifier has which is more than a linear layer behind the
+            pooled and normed map.
     """
 
     name: str
@@ -143,6 +155,13 @@ class Dialect:
     roots: tuple[str, ...] = ()
     write_root: Callable[[Mapping[str, Tensor]], str] = lambda _: ""
     wrapper: str = ""
+    other_heads: tuple[str, ...] = ()
+
+    @cached_property
+    def levels(self) -> re.Pattern[str]:
+        """What the names of ``backbone`` begin with, up to the first dot."""
+        first = dict.fromkeys(row.theirs.split(".")[0] for row in self.backbone)
+        return re.compile("|".join(compile_template(level).pattern for level in first))
 
     @cached_property
     def signature_names(self) -> re.Pattern[str]:
@@ -150,7 +169,7 @@ class Dialect:
 
 
 _STEM_AND_DOWNSAMPLING = Row("downsample_layers.{i}.{k}.{p}", "backbone.downsample_layers.{i}.{k}.{p}")
-_FINAL_NORM = "backbone.norm3.{p}"
+FINAL_NORM = "backbone.norm3.{p}"  # of the last stage, in the libraries that have no other
 _CLASSIFIER = "head.fc.{p}"
 
 
@@ -204,7 +223,8 @@ OFFICIAL = Dialect(
             ("pwconv2.{p}", "pwconv2.{p}"),
             ("gamma", "gamma"),
         ),
-        Row("norm.{p}", _FINAL_NORM),
+        Row("norm.{p}", FINAL_NORM),
+        Row("norms.3.{p}", FINAL_NORM),  # DINOv3's second name for it
     ),
     around=(Row("head.{p}", _CLASSIFIER),),
     signature="stages.{i}.{j}.dwconv.weight",
@@ -215,9 +235,9 @@ OFFICIAL_SPARSE = Dialect(
     name="official-sparse",
     backbone=(
         Row("downsample_layers.0.{k}.{p}", "backbone.downsample_layers.0.{k}.{p}"),
-        Row("downsample_layers.{i}.0.ln.{p}", "backbone.downsample_layers.{i}.0.{p}"),
-        Row("downsample_layers.{i}.1.kernel", "backbone.downsample_layers.{i}.1.weight", KERNEL),
-        Row("downsample_layers.{i}.1.bias", "backbone.downsample_layers.{i}.1.bias", ROW),
+        Row("downsample_layers.{d}.0.ln.{p}", "backbone.downsample_layers.{d}.0.{p}"),
+        Row("downsample_layers.{d}.1.kernel", "backbone.downsample_layers.{d}.1.weight", KERNEL),
+        Row("downsample_layers.{d}.1.bias", "backbone.downsample_layers.{d}.1.bias", ROW),
         *_blocks(
             "stages.{i}.{j}.",
             ("dwconv.kernel", "dwconv.weight", DEPTHWISE),
@@ -270,7 +290,7 @@ TIMM = Dialect(
     name="timm",
     backbone=(
         Row("stem.{k}.{p}", "backbone.downsample_layers.0.{k}.{p}"),
-        Row("stages.{i}.downsample.{k}.{p}", "backbone.downsample_layers.{i}.{k}.{p}"),
+        Row("stages.{d}.downsample.{k}.{p}", "backbone.downsample_layers.{d}.{k}.{p}"),
         *_blocks(
             "stages.{i}.blocks.{j}.",
             ("conv_dw.{p}", "dwconv.{p}"),
@@ -281,17 +301,25 @@ TIMM = Dialect(
             ("mlp.fc2.{p}", "pwconv2.{p}", TIMM_LINEAR),
             ("gamma", "gamma"),
         ),
-        Row("head.norm.{p}", _FINAL_NORM),
-        Row("head.fc.{p}", _CLASSIFIER),
     ),
-    around=(),
+    around=(Row("head.norm.{p}", FINAL_NORM), Row("head.fc.{p}", _CLASSIFIER)),
     signature="stages.{i}.blocks.{j}.conv_dw.weight",
+    other_heads=("head.pre_logits.", "norm_pre."),
 )
+
+
+def _has_classifier(tensors: Mapping[str, Tensor]) -> bool:
+    return "head.fc.weight" in tensors
+
+
+def _is_classifier_or_bare(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether Hugging Face has a class with a norm behind its pooling for this; its ``Backbone`` norms maps alone."""
+    return _has_classifier(tensors) or not any(f"backbone.norm{i}.weight" in tensors for i in range(3))
 
 
 def _hugging_face_root(tensors: Mapping[str, Tensor]) -> str:
     """``ForImageClassification`` names its network after the class; the bare ``Model`` does not."""
-    if "head.fc.weight" not in tensors:
+    if not _has_classifier(tensors):
         return ""
     return "convnextv2." if any(".grn." in name for name in tensors) else "convnext."
 
@@ -301,7 +329,7 @@ HUGGING_FACE = Dialect(
     backbone=(
         Row("embeddings.patch_embeddings.{p}", "backbone.downsample_layers.0.0.{p}"),
         Row("embeddings.layernorm.{p}", "backbone.downsample_layers.0.1.{p}"),
-        Row("encoder.stages.{i}.downsampling_layer.{k}.{p}", "backbone.downsample_layers.{i}.{k}.{p}"),
+        Row("encoder.stages.{d}.downsampling_layer.{k}.{p}", "backbone.downsample_layers.{d}.{k}.{p}"),
         *_blocks(
             "encoder.stages.{i}.layers.{j}.",
             ("dwconv.{p}", "dwconv.{p}"),
@@ -312,11 +340,11 @@ HUGGING_FACE = Dialect(
             ("pwconv2.{p}", "pwconv2.{p}"),
             ("layer_scale_parameter", "gamma"),
         ),
-        Row("layernorm.{p}", _FINAL_NORM),
+        Row("layernorm.{p}", FINAL_NORM, when=_is_classifier_or_bare),
         Row("hidden_states_norms.stage1.{p}", "backbone.norm0.{p}"),  # of ConvNextV2Backbone
         Row("hidden_states_norms.stage2.{p}", "backbone.norm1.{p}"),
         Row("hidden_states_norms.stage3.{p}", "backbone.norm2.{p}"),
-        Row("hidden_states_norms.stage4.{p}", "backbone.norm3.{p}"),
+        Row("hidden_states_norms.stage4.{p}", FINAL_NORM),
     ),
     around=(Row("classifier.{p}", _CLASSIFIER),),
     signature="encoder.stages.{i}.layers.{j}.dwconv.weight",

@@ -3,13 +3,14 @@
 import os
 from collections import Counter
 
+import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
-from torch import nn
+from torch import Tensor, nn
 
 from cnxv2_mm.checkpoints.architecture import infer, part_of, shorten
 from cnxv2_mm.checkpoints.convert import read_network
-from cnxv2_mm.checkpoints.translate import Translation, to_ours
+from cnxv2_mm.checkpoints.translate import BESIDE, OTHER_HEADS, Translation, to_ours
 
 _HEADS = ("classifier", "decoder")
 
@@ -24,8 +25,10 @@ def load(
     """Copies a network into a backbone, or into the model around one, and logs what was used.
 
     Every tensor of the backbone must come from the file; only output norms may be missing. The classifier or the
-    decoder of the model is filled if the file has one of the same shape. Names of the model may be of any dialect.
-    Modules that are filled count as initialised: an ``init_cfg`` of their own no longer applies.
+    decoder of the model is filled if the file's is the same: as many tensors, of the same shapes. Names of the model
+    may be of any dialect. Modules that are filled count as initialised: an ``init_cfg`` of their own no longer applies.
+    What no tensor shows is assumed: the exact GELU, and norms with eps 1e-6; see
+    :func:`cnxv2_mm.checkpoints.convert.read_network`.
 
     Args:
         model: Receives the tensors.
@@ -36,12 +39,17 @@ def load(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file cannot be read, does not hold one whole network, or holds another one than the model;
-            the model is as it was.
+        ValueError: The file cannot be read, does not hold one whole network, or holds another one than the model, or
+            numbers beyond the range of the model's type; or the model is on the meta device. The model is as it was.
     """
-    file, architecture, entry = read_network(checkpoint, prefix, entry, trust_pickle)
     source = f"checkpoint={os.fspath(checkpoint)!r}"
     state = model.state_dict()
+    if any(isinstance(tensor, Tensor) and tensor.is_meta for tensor in state.values()):
+        raise ValueError(
+            f"{source} cannot fill this {type(model).__name__}: it is on the meta device, which holds no numbers; "
+            "build it on another, or call its to_empty(device='cpu') first"
+        )
+    file, architecture, entry = read_network(checkpoint, prefix, entry, trust_pickle)
     try:
         own = to_ours(state)
     except ValueError as error:
@@ -55,10 +63,16 @@ def load(
     unfit = {part for part in _HEADS if not _fits(part, own, file)}
     used = [name for name in own.tensors if name in file.tensors and part_of(name) not in unfit]
     tensors = {own.origins[name]: file.tensors[name].reshape(state[own.origins[name]].shape) for name in used}
+    if beyond := [name for name, tensor in tensors.items() if not _is_in_range(tensor, state[name].dtype)]:
+        raise ValueError(
+            f"{source} has numbers beyond the range of {state[beyond[0]].dtype}, the type of this "
+            f"{type(model).__name__}, in {shorten(beyond)}: use float32 or bfloat16"
+        )
     model.load_state_dict(tensors, strict=False)
     _mark_initialised(model, {own.origins[name] for name in own.tensors if part_of(name) not in unfit})
 
     fresh = [own.origins[name] for name in own.tensors if name not in used]
+    fresh += [name for reason in OTHER_HEADS for name in own.dropped.get(reason, [])]
     unused = Counter(part_of(name) or "unbuilt stages" for name in file.tensors if name not in used)
     unused.update({reason: len(names) for reason, names in file.dropped.items()})
     details = ", ".join(f"{number} {what}" for what, number in unused.items())
@@ -66,7 +80,8 @@ def load(
         f"{type(model).__name__}: {len(used)} of {len(own.tensors)} tensors from {os.fspath(checkpoint)}"
         f"{f' [{entry}]' if entry else ''}, {file.dialect.name}, {architecture}\n"
         f"  left as initialised: {', '.join(fresh) or 'none'}{_describe_unfit(unfit, own, file)}\n"
-        f"  not used from the file: {unused.total()} tensors{f' ({details})' if details else ''}",
+        f"  not used from the file: {unused.total()} tensors{f' ({details})' if details else ''}\n"
+        "  assumed, as no tensor shows it: exact GELU, norms with eps 1e-6",
         logger="current",
     )
 
@@ -88,27 +103,41 @@ def _find_misfits(own: Translation, file: Translation) -> list[str]:
             ("missing", missing),
             ("of another shape", misfit),
             ("unknown to the backbone", extra),
-            ("of the backbone without a name in any dialect", own.unknown),
+            ("of the backbone without a name in any dialect", own.unknown + own.dropped.get(BESIDE, [])),
         )
         if names
     ]
 
 
+def _is_in_range(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Whether finite numbers stay finite in another type."""
+    floating = tensor.is_floating_point() and dtype.is_floating_point
+    if not floating or torch.finfo(dtype).max >= torch.finfo(tensor.dtype).max:
+        return True
+    return bool(torch.isfinite(tensor.to(dtype)).all())
+
+
+def _shapes_of(part: str, translation: Translation) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in translation.tensors.items() if part_of(name) == part}
+
+
 def _fits(part: str, own: Translation, file: Translation) -> bool:
-    """Whether the file fills this part of the model, all of it."""
-    return all(
-        name in file.tensors and file.tensors[name].shape == tensor.shape
-        for name, tensor in own.tensors.items()
-        if part_of(name) == part
-    )
+    """Whether the model lacks this part, or the file has it with the same tensors, no fewer and no more."""
+    here = _shapes_of(part, own)
+    return not here or here == _shapes_of(part, file)
 
 
 def _describe_unfit(parts: set[str], own: Translation, file: Translation) -> str:
+    """The first tensor of each part by which the model's and the file's differ."""
     remarks = []
     for part in sorted(parts):
-        name = next(n for n in own.tensors if part_of(n) == part and (n not in file.tensors or n.endswith("weight")))
-        there = f"{name} {tuple(file.tensors[name].shape)}" if name in file.tensors else "none"
-        remarks.append(f"{part}: here {name} {tuple(own.tensors[name].shape)}, in the file {there}")
+        here, there = _shapes_of(part, own), _shapes_of(part, file)
+        different = [name for name in here | there if here.get(name) != there.get(name)]
+        name = min(different, key=lambda name: not name.endswith("weight"))  # the first weight, if there is one
+        remarks.append(
+            f"{part}: here {f'{name} {here[name]}' if name in here else 'none'}, "
+            f"in the file {f'{name} {there[name]}' if name in there else 'none'}"
+        )
     return f" ({'; '.join(remarks)})" if remarks else ""
 
 

@@ -1,8 +1,10 @@
 """From any dialect into our names, and from ours into any dialect; every tensor is accounted for."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,11 +18,18 @@ from cnxv2_mm.checkpoints.architecture import (
     part_of,
     shorten,
 )
-from cnxv2_mm.checkpoints.detect import find_network, first_levels, without_wrappers
-from cnxv2_mm.checkpoints.dialects import Dialect, Row
+from cnxv2_mm.checkpoints.detect import Place, find_network, first_levels, without_wrappers
+from cnxv2_mm.checkpoints.dialects import FINAL_NORM, Dialect, Row
+from cnxv2_mm.checkpoints.relatives import find_differences, find_unseen_difference
 
 # Buffers by which mmengine's and PyTorch's averaged models count their steps.
 _COUNTERS = ("steps", "n_averaged")
+# Why a tensor may be left out.
+_OTHER_HEAD = "a classifier that is more than a linear layer behind the pooled and normed map"
+_NO_BIAS = "a classifier without bias"
+OTHER_HEADS = (_OTHER_HEAD, _NO_BIAS)
+BESIDE = "outside the network"
+_COPIES = "a second copy of another"
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Translation:
         tensors: Our names, ``backbone.*``, ``head.fc.*`` and ``decoder.*``, and the tensors in our shapes; views of
             theirs where that is possible.
         origins: Our names and theirs.
+        names: Our names and theirs within the network, as the dialect's tables have them.
         dropped: Reasons, and the names that each of them leaves out.
         unknown: Their names within the network that the dialect does not have.
     """
@@ -39,6 +49,7 @@ class Translation:
     dialect: Dialect
     tensors: dict[str, Tensor]
     origins: dict[str, str]
+    names: dict[str, str]
     dropped: dict[str, list[str]]
     unknown: list[str]
 
@@ -46,18 +57,30 @@ class Translation:
         """The architecture of the tensors.
 
         Raises:
-            ValueError: They are not the whole of one network, or not finite numbers.
+            ValueError: They are another architecture, not the whole of one network, or not finite numbers.
         """
         architecture = infer(self.tensors)
+        read_as = f"read as {self.dialect.name} ({architecture})"
         problems = find_problems(self.tensors, architecture)
         if self.unknown:
             problems.append(f"{len(self.unknown)} unknown to the dialect ({shorten(self.unknown)})")
+        if problems and (differences := find_differences(self.tensors, self.unknown, architecture)):
+            raise ValueError(
+                f"{read_as}, it is another architecture: {', '.join(differences)}; its weights fit no ConvNeXt V1 or "
+                "V2 of the papers: choose a checkpoint of one"
+            )
         if problems:
             raise ValueError(
-                f"read as {self.dialect.name} ({architecture}), its tensors are {', '.join(problems)}: "
+                f"{read_as}, its tensors are {', '.join(problems)}: "
                 "it was cut, altered or written by a training that diverged; get or write it anew"
             )
+        if difference := find_unseen_difference(self.dialect, architecture):
+            raise ValueError(f"{read_as}, it is {difference}: choose another checkpoint")
         return architecture
+
+    def write(self, dialect: Dialect) -> "Writing":
+        """The tensors in a dialect, see :func:`from_ours`; in their own, under the names that they have."""
+        return from_ours(self.tensors, dialect, self.names if dialect is self.dialect else {})
 
 
 @dataclass(frozen=True)
@@ -98,47 +121,67 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
     place = find_network(inside)
     ours: dict[str, Tensor] = {}
     origins: dict[str, str] = {}
+    local: dict[str, str] = {}
     unknown = []
     for name, tensor in inside.items():
-        row, our_name = _match(name, place.inner, place.dialect.backbone)
+        before, (row, our_name) = place.inner, _match(name, place.inner, place.dialect.backbone)
         if row is None:
-            row, our_name = _match(name, place.outer, place.dialect.around)
-        if row is None and name in _COUNTERS:
-            dropped["steps of the averaging"].append(names[name])
-        elif row is None and name.startswith(place.inner):
-            unknown.append(names[name])
-        elif row is None:
-            dropped[f"outside the network {place.inner!r}"].append(names[name])
-        elif our_name in ours:
-            raise ValueError(f"{origins[our_name]!r} and {names[name]!r} are the same tensor of the network")
-        else:
-            ours[our_name] = row.form.read(tensor)
+            before, (row, our_name) = place.outer, _match(name, place.outer, place.dialect.around)
+        if row is None:
+            reason = _why_outside(name, place)
+            (unknown if reason is None else dropped[reason]).append(names[name])
+            continue
+        weight = row.form.read(tensor)
+        if our_name not in ours:
+            ours[our_name] = weight
             origins[our_name] = names[name]
-    return Translation(place.dialect, ours, origins, dict(dropped), unknown)
+            local[our_name] = name.removeprefix(before)
+        elif _are_equal(ours[our_name], weight):
+            dropped[_COPIES].append(names[name])
+        else:
+            raise ValueError(f"{origins[our_name]!r} and {names[name]!r} are the same tensor of the network")
+    _name_final_norm(ours, origins, local)
+    classifier = [name for name in ours if name.startswith("head.fc.")]
+    if _OTHER_HEAD in dropped or classifier == ["head.fc.weight"]:
+        reason = _OTHER_HEAD if _OTHER_HEAD in dropped else _NO_BIAS
+        for name in classifier:
+            dropped[reason].append(origins.pop(name))
+            del ours[name], local[name]
+    return Translation(place.dialect, ours, origins, local, dict(dropped), unknown)
 
 
-def from_ours(tensors: Mapping[str, Tensor], dialect: Dialect) -> Writing:
+def from_ours(
+    tensors: Mapping[str, Tensor], dialect: Dialect, names: Mapping[str, str] = MappingProxyType({})
+) -> Writing:
     """Translates a whole network, by our names, into a dialect.
 
+    Args:
+        tensors: Our names and the tensors.
+        dialect: What to write.
+        names: Our names and those of the dialect, for tensors that were read from it.
+
     Raises:
-        ValueError: The dialect has no place for a tensor without which the network is another one.
+        ValueError: The dialect has no place for a tensor without which the network is another one, or it is part of a
+            network and was not read from this dialect.
     """
     architecture = infer(tensors)
-    if len(architecture.depths) < NUM_STAGES and dialect.name != "ours":
+    num_stages = len(architecture.depths)
+    if num_stages < NUM_STAGES and dialect.name != "ours" and not names:
         raise ValueError(
-            f"it has {len(architecture.depths)} of the {NUM_STAGES} stages, and {dialect.name} networks have all: "
+            f"it has {num_stages} of the {NUM_STAGES} stages, and whole {dialect.name} networks have all: "
             "convert the checkpoint from which it was trained"
         )
     root = dialect.write_root(tensors)
     theirs: dict[str, Tensor] = {}
     dropped: dict[str, list[str]] = defaultdict(list)
     homeless = []
+    backbone, around = ([row for row in rows if row.when(tensors)] for rows in (dialect.backbone, dialect.around))
     for name, tensor in tensors.items():
-        row, their_name = _match(name, "", dialect.backbone, backwards=True)
+        row, their_name = _find_place(name, names, backbone, dialect.backbone)
         if row is not None:
             their_name = root + their_name
         else:
-            row, their_name = _match(name, "", dialect.around, backwards=True)
+            row, their_name = _find_place(name, names, around, dialect.around)
         part = part_of(name)
         if row is not None:
             theirs[their_name] = row.form.write(tensor, architecture.channels).clone(
@@ -155,6 +198,8 @@ def from_ours(tensors: Mapping[str, Tensor], dialect: Dialect) -> Writing:
         )
     held = {part_of(row.ours.replace("{i}", "3")) for row in (*dialect.backbone, *dialect.around)}
     present = {part_of(name) for name in tensors}
+    if any(name.startswith(f"backbone.norm{num_stages - 1}.") for name in tensors):
+        present.add("final norm")
     missing = [part for part in PARTS if part in held - present and part != "output norms"]
     return Writing(theirs, dict(dropped), missing)
 
@@ -177,3 +222,39 @@ def _match(name: str, before: str, rows: Iterable[Row], backwards: bool = False)
         if match := pattern.fullmatch(name):
             return row, other.format(**match.groupdict())
     return None, ""
+
+
+def _find_place(
+    name: str, names: Mapping[str, str], rows: Collection[Row], all_rows: Collection[Row]
+) -> tuple[Row | None, str]:
+    """The row that writes a tensor, and its name there: the one in ``names``, if there is one."""
+    if name in names:
+        return _match(names[name], "", all_rows)[0], names[name]
+    return _match(name, "", rows, backwards=True)
+
+
+def _why_outside(name: str, place: Place) -> str | None:
+    """Why a tensor that no row knows is not part of the network; None if it is, or might be."""
+    if name in _COUNTERS:
+        return "steps of the averaging"
+    if name.startswith(tuple(place.outer + level for level in place.dialect.other_heads)):
+        return _OTHER_HEAD
+    if not name.startswith(place.inner):
+        return f"{BESIDE} {place.inner!r}"
+    if not place.inner and not place.dialect.levels.fullmatch(name.split(".")[0]):
+        return BESIDE
+    return None
+
+
+def _name_final_norm(*tables: dict[str, Any]) -> None:
+    """Calls the norm behind the last stage after it, in tables by our names: networks may end before stage 3."""
+    last = len(infer(tables[0]).depths) - 1
+    for p in ("weight", "bias"):
+        name, right = FINAL_NORM.format(p=p), f"backbone.norm{last}.{p}"
+        for table in tables:
+            if name in table and right not in table:
+                table[right] = table.pop(name)
+
+
+def _are_equal(tensor: Tensor, other: Tensor) -> bool:
+    return tensor.dtype == other.dtype and torch.equal(tensor, other)

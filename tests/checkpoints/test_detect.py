@@ -53,6 +53,14 @@ def test_detectors_with_official_grn_are_read_as_ours():
     assert place_of(tensors) == ("ours", "backbone.", "")
 
 
+@pytest.mark.parametrize("part", ["norm", "head"])
+def test_official_names_inside_a_backbone_are_told_by_their_norm_or_head(part):
+    """As in the teacher and student of DINO."""
+    tensors = in_dialect(random_network(), "official")
+    inside = {f"teacher.backbone.{n}": t for n, t in tensors.items() if n.startswith(("down", "stages", part))}
+    assert place_of(inside) == ("official", "teacher.backbone.", "teacher.backbone.")
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -1,15 +1,18 @@
-"""What only transformers can tell: its bare and its backbone class, and its own loading of what we wrote.
+"""What only transformers can tell: its bare and its backbone class, its config, and its own loading of what we wrote.
 
 Oracle: transformers 4.57.6. Not collected where it is not installed (``conftest.py``).
 """
 
+import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import ConvNextV2Backbone, ConvNextV2Config, ConvNextV2ForImageClassification, ConvNextV2Model
 
-from cnxv2_mm.checkpoints import convert
+from cnxv2_mm import ConvNeXtV2
+from cnxv2_mm.checkpoints import convert, load
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.translate import from_ours, to_ours
-from tests.checkpoints.peers import SMALL, build, build_ours
+from tests.checkpoints.peers import SMALL, build, build_ours, randomise
 from tests.conftest import photographs, relative_error
 
 TOLERANCE = 1e-5
@@ -56,3 +59,82 @@ def test_transformers_loads_what_was_written(tmp_path):
     loaded, info = ConvNextV2ForImageClassification.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info.values())
     assert torch.equal(loaded.classifier.weight, source.head.fc.weight)
+
+
+@pytest.mark.parametrize(
+    "out_features", [None, ["stage2", "stage4"], ["stage1", "stage2", "stage3", "stage4"]], ids=str
+)
+def test_a_backbone_stays_a_backbone(out_features, tmp_path):
+    config = ConvNextV2Config(hidden_sizes=list(SMALL.channels), depths=list(SMALL.depths), out_features=out_features)
+    randomise(ConvNextV2Backbone(config)).save_pretrained(tmp_path)
+    convert(tmp_path / "model.safetensors", tmp_path / "again.safetensors", "huggingface")
+    first, again = load_file(tmp_path / "model.safetensors"), load_file(tmp_path / "again.safetensors")
+    assert first.keys() == again.keys()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+@torch.no_grad()
+def test_our_backbone_becomes_one_of_theirs_with_all_of_its_norms(tmp_path):
+    ours = randomise(build_ours(SMALL))
+    torch.save(ours.state_dict(), tmp_path / "ours.pth")
+    convert(tmp_path / "ours.pth", tmp_path / "model.safetensors", "huggingface")
+    config = ConvNextV2Config(
+        hidden_sizes=list(SMALL.channels),
+        depths=list(SMALL.depths),
+        out_features=[f"stage{i}" for i in (1, 2, 3, 4)],
+        architectures=["ConvNextV2Backbone"],
+    )
+    config.save_pretrained(tmp_path)
+    theirs, info = ConvNextV2Backbone.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(info.values())
+    images = photographs(2, size=(64, 96))
+    for mine, their in zip(ours(images), theirs(images).feature_maps, strict=True):
+        assert relative_error(mine, their) < TOLERANCE
+
+
+@torch.no_grad()
+def test_a_network_of_three_stages_is_loaded_with_its_norm_and_written_again(tmp_path):
+    config = ConvNextV2Config(hidden_sizes=[8, 16, 24], depths=[1, 1, 2], num_stages=3, num_labels=10)
+    model = randomise(ConvNextV2ForImageClassification(config))
+    model.save_pretrained(tmp_path)
+    arch = {"depths": SMALL.depths, "channels": SMALL.channels}
+    backbone = ConvNeXtV2(arch, out_indices=(2,), gap_before_final_norm=True).eval()
+    load(backbone, tmp_path / "model.safetensors")
+    images = photographs(2, size=(64, 96))
+    assert relative_error(backbone(images)[0], model.convnextv2(images).pooler_output) < TOLERANCE
+    report = convert(tmp_path / "model.safetensors", tmp_path / "again.safetensors", "huggingface")
+    assert load_file(tmp_path / "again.safetensors").keys() == model.state_dict().keys()
+    assert report.missing == []
+
+
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        ({"patch_size": 2}, "a stem of 2 x 2 pixels"),
+        ({"num_stages": 5, "depths": [1] * 5, "hidden_sizes": [8] * 5}, "more than four stages"),
+    ],
+)
+def test_other_architectures_of_their_config_are_named(options, difference):
+    sizes = {"hidden_sizes": list(SMALL.channels), "depths": list(SMALL.depths)}
+    model = randomise(ConvNextV2ForImageClassification(ConvNextV2Config(**sizes | options)))
+    with pytest.raises(ValueError, match=rf"read as huggingface .* it is another architecture: {difference}; "):
+        to_ours(model.state_dict()).check()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"hidden_act": "relu"}, "hidden_act='relu'"), ({"layer_norm_eps": 1e-3}, "layer_norm_eps=0.001")],
+)
+def test_what_their_config_says_and_ours_cannot_do_is_refused(options, message, tmp_path):
+    model = build("huggingface", SMALL)
+    model.save_pretrained(tmp_path)
+    backbone = ConvNeXtV2({"depths": SMALL.depths, "channels": SMALL.channels})
+    load(backbone, tmp_path / "model.safetensors")
+    model.config.update(options)
+    model.config.save_pretrained(tmp_path)
+    for act in (lambda path: load(backbone, path), lambda path: convert(path, tmp_path / "new.pth", "ours")):
+        with pytest.raises(
+            ValueError, match=rf"model\.safetensors': '.*config\.json' says {message}, and this package"
+        ):
+            act(tmp_path / "model.safetensors")
+    assert not (tmp_path / "new.pth").exists()

@@ -4,6 +4,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+import timm
 import torch
 from mmengine.hooks import EMAHook
 from mmengine.logging import MMLogger
@@ -122,6 +123,77 @@ def test_a_decoder_of_another_width_is_left_with_a_line(checkpoint, log):
     assert "(decoder: here decoder.proj.weight (24, 32), in the file decoder.proj.weight (16, 32))" in log()
 
 
+@pytest.mark.parametrize(("here", "there"), [(1, 2), (2, 1)])
+def test_a_decoder_of_another_depth_is_left_with_a_line(here, there, tmp_path, log):
+    backbone = {"type": "cnxv2_mm.ConvNeXtV2", "arch": ARCH}
+    source = FCMAE(backbone, {"width": 16, "depth": there})
+    model = FCMAE(backbone, {"width": 16, "depth": here})
+    before = {name: tensor.clone() for name, tensor in model.decoder.state_dict().items()}
+    load(model, save(source.state_dict(), tmp_path / "file.pth"))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.decoder.state_dict().items())
+    assert not model.decoder.is_init
+    block = "decoder.blocks.1.dwconv.weight (16, 1, 7, 7)"
+    remark = f"here {block}, in the file none" if here > there else f"here none, in the file {block}"
+    assert "left as initialised: decoder.mask_token, decoder.proj.weight" in log()
+    assert f"(decoder: {remark})" in log()
+    assert f"({len(source.decoder.state_dict())} decoder)" in log()
+
+
+@pytest.mark.parametrize("prefix", ["teacher.", "teacher.backbone."])
+def test_a_teacher_of_official_names_is_loaded_by_its_prefix(prefix, tmp_path):
+    """As DINO saves them: the official network is called backbone, its head Identity, another head beside it."""
+    teacher, student = random_network(), random_network()
+    both = {
+        f"{who}.backbone.{n}": t
+        for who, net in (("teacher", teacher), ("student", student))
+        for n, t in in_dialect(net, "official").items()
+    }
+    path = save(both | {"teacher.head.mlp.0.weight": torch.ones(3, 3)}, tmp_path / "dino.pth")
+    backbone = ConvNeXtV2(ARCH, out_indices=(3,))
+    load(backbone, path, prefix=prefix)
+    assert all(torch.equal(tensor, teacher[f"backbone.{name}"]) for name, tensor in backbone.state_dict().items())
+    with pytest.raises(ValueError, match=r"2 networks, under 'student\.backbone\.', 'teacher\.backbone\.': name one"):
+        load(backbone, path)
+
+
+def test_a_model_on_the_meta_device_is_refused(checkpoint):
+    with torch.device("meta"):
+        backbone = ConvNeXtV2(ARCH)
+    with pytest.raises(ValueError, match=r"epoch_1\.pth' cannot fill this ConvNeXtV2: it is on the meta device"):
+        load(backbone, checkpoint[0])
+    backbone = backbone.to_empty(device="cpu")
+    load(backbone, checkpoint[0])
+    assert torch.equal(backbone.stages[2][1].grn.gamma, checkpoint[1].backbone.stages[2][1].grn.gamma)
+
+
+def test_numbers_beyond_the_model_s_range_are_refused(tmp_path):
+    """Oracle: IEEE 754, where 65504 is the largest number of half precision."""
+    network = random_network()
+    backbone = ConvNeXtV2(ARCH).half()
+    network["backbone.stages.2.1.pwconv2.weight"][0, 0] = 65504
+    load(backbone, save(network, tmp_path / "file.pth"))
+    before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+    network["backbone.stages.2.1.pwconv2.weight"][0, 0] = 1e6
+    path = save(network | {"backbone.norm3.weight": torch.full((32,), 0.5)}, tmp_path / "file.pth")
+    with pytest.raises(
+        ValueError, match=r"numbers beyond the range of torch\.float16, .* in stages\.2\.1\.pwconv2\.weight: use fl"
+    ):
+        load(backbone, path)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.state_dict().items())
+    load(backbone.bfloat16(), path)
+
+
+def test_what_no_tensor_shows_is_said(checkpoint, log):
+    load(ConvNeXtV2(ARCH), checkpoint[0])
+    assert "assumed, as no tensor shows it: exact GELU, norms with eps 1e-6" in log()
+
+
+def test_a_model_with_another_head_than_any_file_says_what_is_left(tmp_path, log):
+    model = timm.create_model("convnext_large_mlp", depths=SMALL.depths, dims=SMALL.channels, head_hidden_size=20)
+    load(model, save(in_dialect(random_network(v1=True), "timm"), tmp_path / "file.pth"))
+    assert "left as initialised: head.pre_logits.fc.weight, head.pre_logits.fc.bias, head.fc.weight, head.fc.b" in log()
+
+
 def test_output_norms_may_be_missing_and_stages_unbuilt(checkpoint, log):
     path, model = checkpoint
     backbone = ConvNeXtV2(ARCH, out_indices=(1,))
@@ -197,6 +269,10 @@ def test_a_parameter_that_no_dialect_names_is_not_left_unloaded(checkpoint):
     backbone = ConvNeXtV2(ARCH)
     backbone.stages[0].adapter = nn.Linear(8, 8)
     with pytest.raises(ValueError, match=r"2 of the backbone without a name in any dialect \(stages\.0\.adapter"):
+        load(backbone, checkpoint[0])
+    del backbone.stages[0].adapter
+    backbone.adapter = nn.Linear(8, 8)
+    with pytest.raises(ValueError, match=r"2 of the backbone without a name in any dialect \(adapter\.weight"):
         load(backbone, checkpoint[0])
 
 

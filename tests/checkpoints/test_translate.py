@@ -1,12 +1,17 @@
 """Every tensor is used, dropped with a reason, or an error."""
 
+import re
+
 import pytest
+import timm
 import torch
 
 from cnxv2_mm import ConvNeXtV2
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.translate import from_ours, to_ours
-from tests.checkpoints.peers import SMALL, in_dialect, random_decoder, random_network
+from cnxv2_mm.layouts import Dense
+from tests.checkpoints.peers import CLASSES, SMALL, build_ours, in_dialect, random_decoder, random_network, randomise
+from tests.conftest import photographs, relative_error
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -36,6 +41,19 @@ def test_a_name_within_the_network_that_the_dialect_lacks_is_an_error(dialect):
         translation.check()
 
 
+@pytest.mark.parametrize("number", ["1000", "9" * 5000], ids=len)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_block_of_an_absurd_number_is_no_block(dialect, number):
+    """What a network lacks is listed up to its highest block: that would be millions of names."""
+    tensors = in_dialect(random_network(), dialect)
+    first = next(name for name in tensors if re.search(r"stages\.0\.\D*0\.(dwconv|depthwise_conv|conv_dw)\.bias", name))
+    there = re.sub(r"(stages\.0\.\D*)0", rf"\g<1>{number}", first)
+    with pytest.raises(ValueError, match=r"its tensors are 1 unknown to the dialect") as caught:
+        to_ours(tensors | {there: tensors[first]}).check()
+    assert there[:30] in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
 def test_averaged_weights_lose_their_wrapper_and_their_counter():
     tensors = {f"module.{n}": t for n, t in in_dialect(random_network(), "ours").items()}
     translation = to_ours(tensors | {"steps": torch.tensor(7)})
@@ -52,6 +70,60 @@ def test_a_tensor_twice_is_an_error():
     again = {"convnextv2.hidden_states_norms.stage4.weight": torch.ones(32)}
     with pytest.raises(ValueError, match=r"layernorm\.weight' and '.*stage4\.weight' are the same tensor"):
         to_ours(hugging_face | again)
+
+
+def test_a_second_name_of_the_same_numbers_is_dropped_with_a_reason():
+    """As ``norms.3`` in the files of DINOv3, whose last norm stands in a list of all norms, too."""
+    tensors = in_dialect(random_network(), "official")
+    again = {f"norms.3.{p}": tensors[f"norm.{p}"].clone() for p in ("weight", "bias")}
+    translation = to_ours(tensors | again)
+    assert translation.check().depths == SMALL.depths
+    assert translation.dropped == {"a second copy of another": list(again)}
+    alone = {name: t for name, t in (tensors | again).items() if not name.startswith("norm.")}
+    assert torch.equal(to_ours(alone).tensors["backbone.norm3.bias"], tensors["norm.bias"])
+
+
+@pytest.mark.parametrize("dialect", ["official", "timm"])
+def test_what_stands_beside_a_bare_network_is_dropped_with_a_reason(dialect):
+    beside = {"epoch": torch.tensor(3), "projectors.0.weight": torch.ones(2, 2)}
+    translation = to_ours(in_dialect(random_network(), dialect) | beside)
+    assert translation.check().depths == SMALL.depths
+    assert translation.dropped == {"outside the network": list(beside)}
+
+
+@pytest.mark.parametrize("dialect", [name for name in DIALECTS if name != "official-sparse"])
+def test_a_classifier_without_bias_is_dropped_with_a_reason(dialect):
+    tensors = in_dialect(random_network(), dialect)
+    (bias,) = (name for name, tensor in tensors.items() if tensor.shape == (CLASSES,))
+    del tensors[bias]
+    translation = to_ours(tensors)
+    translation.check()
+    assert translation.dropped == {"a classifier without bias": [bias.replace("bias", "weight")]}
+    assert "backbone.norm3.weight" in translation.tensors
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "dropped"),
+    [
+        ("convnext_large_mlp", {"head_hidden_size": 20}, ["head.fc", "head.pre_logits.fc"]),
+        ("convnext_tiny_hnf", {}, ["head.fc", "norm_pre"]),
+    ],
+)
+@torch.no_grad()
+def test_a_plain_network_is_taken_without_its_other_head(name, options, dropped):
+    """Oracle: timm's own networks."""
+    model = timm.create_model(name, depths=SMALL.depths, dims=SMALL.channels, num_classes=10, **options)
+    translation = to_ours(randomise(model).state_dict())
+    translation.check()
+    ((reason, names),) = translation.dropped.items()
+    assert reason == "a classifier that is more than a linear layer behind the pooled and normed map"
+    assert sorted(names) == sorted(f"{layer}.{p}" for layer in dropped for p in ("weight", "bias"))
+    backbone = build_ours(SMALL, v1=True, out_indices=())
+    state = {n.removeprefix("backbone."): t for n, t in translation.tensors.items() if ".norm3." not in n}
+    backbone.load_state_dict(state, assign=True)
+    images = photographs(1, size=(64, 96))
+    last = [x for x, _ in backbone._encode(images, Dense.of(images))][-1].permute(0, 3, 1, 2)
+    assert relative_error(last, model.forward_intermediates(images, intermediates_only=True)[-1]) < 1e-5
 
 
 def test_a_prefix_chooses_among_networks():
@@ -121,6 +193,6 @@ def test_a_dialect_without_layer_scale_refuses_v1():
 def test_part_of_a_network_is_none_in_another_library():
     two = ConvNeXtV2({"depths": SMALL.depths, "channels": SMALL.channels}, out_indices=(1,)).state_dict()
     tensors = {f"backbone.{n}": t for n, t in two.items()}
-    with pytest.raises(ValueError, match="has 2 of the 4 stages, and timm networks have all"):
+    with pytest.raises(ValueError, match="has 2 of the 4 stages, and whole timm networks have all"):
         from_ours(tensors, DIALECTS["timm"])
     assert len(from_ours(tensors, DIALECTS["ours"]).tensors) == len(tensors)

@@ -1,0 +1,97 @@
+"""Networks that call themselves ConvNeXt and are not the papers': how their tensors tell, and where they do not.
+
+Source: timm 1.0.31 (models/convnext.py), whose builder has all of these options.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from cnxv2_mm.checkpoints.architecture import Architecture
+from cnxv2_mm.checkpoints.dialects import TIMM, Dialect
+
+_BLOCK = re.compile(r"backbone\.stages\.(\d)\.\d+\.(.+)")
+_THEIR_BLOCK = re.compile(r"(?:.+\.)?stages\.\d\.(?:blocks\.|layers\.)?\d+\.(.+)")
+_FURTHER_STAGE = re.compile(r"(?:.+\.)?stages\.(?:[4-9]|\d{2,})\..+")
+# Depths and channels of V1 networks of timm's that look like plain ones, and what the tensors do not show.
+_UNSEEN = {
+    ((3, 4, 30, 3), (384, 768, 1536, 3072)): ("convnext_xxlarge", "its norms have eps 1e-5"),
+    ((1, 2, 4, 2), (24, 32, 48, 64)): ("test_convnext", "its norms have eps 1e-5 and its GELU is the tanh formula"),
+    ((1, 1, 1, 1), (32, 64, 96, 128)): ("test_convnext2", "its norms have eps 1e-5 and its GELU is the tanh formula"),
+}
+
+
+def find_unseen_difference(dialect: Dialect, architecture: Architecture) -> str | None:
+    """What a network is that has the tensors of a plain ConvNeXt and computes something else; None for the others.
+
+    Names and sizes alone give it away, so that a network of one's own with exactly these sizes, in timm's names and
+    without GRN, is taken for it.
+    """
+    found = _UNSEEN.get((architecture.depths, architecture.channels))
+    if dialect is not TIMM or architecture.use_grn or found is None:
+        return None
+    name, difference = found
+    return f"timm's {name} by its sizes, and {difference}, where this package has eps 1e-6 and the exact GELU"
+
+
+def find_differences(tensors: Mapping[str, Tensor], unknown: Sequence[str], architecture: Architecture) -> list[str]:
+    """What makes a network another one than the papers', consistently, so that no damage explains it; in words.
+
+    Args:
+        tensors: Our names and the tensors.
+        unknown: Names of tensors of the network that its dialect has no row for.
+        architecture: What :func:`cnxv2_mm.checkpoints.architecture.infer` reads off the tensors.
+    """
+    blocks: dict[str, dict[str, list[Tensor]]] = defaultdict(lambda: defaultdict(list))  # name in a block, stage
+    for name, tensor in tensors.items():
+        if match := _BLOCK.fullmatch(name):
+            blocks[match[2]][match[1]].append(tensor)
+    return [
+        *_differences_of_stem(tensors, unknown),
+        *_differences_of_blocks(blocks),
+        *_additions(unknown, sum(architecture.depths)),
+    ]
+
+
+def _differences_of_stem(tensors: Mapping[str, Tensor], unknown: Sequence[str]) -> list[str]:
+    conv = tensors.get("backbone.downsample_layers.0.0.weight")
+    norm = tensors.get("backbone.downsample_layers.0.1.weight")
+    if conv is None or conv.ndim != 4 or conv.shape[2:] == (4, 4):
+        return []
+    if (norm is not None and norm.ndim == 4) or any("stem." in name for name in unknown):
+        return ["an overlapping stem of two convolutions"]
+    return [f"a stem of {conv.shape[2]} x {conv.shape[3]} pixels"]
+
+
+def _differences_of_blocks(blocks: Mapping[str, Mapping[str, list[Tensor]]]) -> list[str]:
+    found = [
+        what
+        for what, layer in (
+            ("norms without bias, as RMS norm has", "norm"),
+            ("depthwise convolutions without bias", "dwconv"),
+            ("linear layers without bias", "pwconv1"),
+        )
+        if f"{layer}.weight" in blocks and f"{layer}.bias" not in blocks
+    ]
+    kernels = [{tuple(t.shape[2:]) for t in stage} for stage in blocks.get("dwconv.weight", {}).values()]
+    if all(len(sides) == 1 for sides in kernels) and (others := set().union(*kernels) - {(7, 7)}):
+        found.append(f"depthwise kernels of {', '.join(' x '.join(map(str, side)) for side in sorted(others))} cells")
+    ratios = {
+        t.shape[0] / t.shape[1] for stage in blocks.get("pwconv1.weight", {}).values() for t in stage if t.ndim == 2
+    }
+    if len(ratios) == 1 and ratios != {4.0}:
+        found.append(f"an MLP of {ratios.pop():g} times the width")
+    return found
+
+
+def _additions(unknown: Sequence[str], num_blocks: int) -> list[str]:
+    found = []
+    if any(_FURTHER_STAGE.fullmatch(name) for name in unknown):
+        found.append("more than four stages")
+    inside = Counter(match[1] for name in unknown if (match := _THEIR_BLOCK.fullmatch(name)))
+    everywhere = [name for name, number in inside.items() if number == num_blocks]
+    if everywhere:
+        found.append(f"more in each block ({', '.join(everywhere)})")
+    return found

@@ -1,0 +1,89 @@
+"""The ``config.json`` beside a file: read where it is the file's own, left alone where it is not.
+
+Files of transformers are in ``test_hugging_face.py``.
+"""
+
+import json
+
+import pytest
+import timm
+import torch
+from timm.models import save_for_hf
+
+from cnxv2_mm.checkpoints import convert
+from cnxv2_mm.checkpoints.dialects import DIALECTS
+from cnxv2_mm.checkpoints.hub_config import check_hub_config
+from tests.checkpoints.peers import SMALL, in_dialect, random_network
+
+SIZES = {"depths": SMALL.depths, "dims": SMALL.channels}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, None),
+        ({"act_layer": "gelu", "norm_eps": 1e-6}, None),
+        ({"act_layer": "silu"}, "act_layer='silu'"),
+        ({"act_layer": "gelu_tanh"}, "act_layer='gelu_tanh'"),
+        ({"norm_eps": 1e-5}, "norm_eps=1e-05"),
+    ],
+)
+def test_timm_s_own_config_is_read(options, message, tmp_path):
+    """Oracle: what timm writes for its hub, with the options that the model was built with."""
+    model = timm.create_model("convnextv2_tiny", **SIZES, **options)
+    save_for_hf(model, tmp_path, model_args=options, safe_serialization=True)
+    if message is None:
+        convert(tmp_path / "model.safetensors", tmp_path / "new.pth", "ours")
+    else:
+        with pytest.raises(
+            ValueError, match=rf"model\.safetensors': '.*config\.json' says {message}, and this package"
+        ):
+            convert(tmp_path / "model.safetensors", tmp_path / "new.pth", "ours")
+
+
+@pytest.mark.parametrize("dialect", ["ours", "official", "official-sparse", "mmpretrain", "timm"])
+def test_a_config_of_another_library_than_the_file_says_nothing_of_it(dialect, tmp_path):
+    torch.save(in_dialect(random_network(), dialect), tmp_path / "file.pth")
+    config = {"model_type": "convnextv2", "hidden_act": "relu"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    convert(tmp_path / "file.pth", tmp_path / "new.pth", "ours")
+
+
+@pytest.mark.parametrize("config", [[], "text", 3, None, {}, {"model_type": "bert", "hidden_act": "relu"}], ids=str)
+def test_a_config_of_something_else_is_left_alone(config, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "file.pth").touch()
+    for dialect in DIALECTS.values():
+        check_hub_config(tmp_path / "file.pth", dialect)
+
+
+def test_a_segmenter_of_transformers_has_it_one_level_down(tmp_path):
+    config = {"model_type": "upernet", "backbone_config": {"model_type": "convnext", "hidden_act": "silu"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "file.pth").touch()
+    with pytest.raises(ValueError, match="hidden_act='silu'"):
+        check_hub_config(tmp_path / "file.pth", DIALECTS["huggingface"])
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe\x00", b"", b"[" * 10**5], ids=len)
+def test_a_config_that_cannot_be_read_is_refused(content, tmp_path):
+    (tmp_path / "file.pth").touch()
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"config\.json', which tells what its tensors do not, is no JSON; mend it"):
+        check_hub_config(tmp_path / "file.pth", DIALECTS["huggingface"])
+
+
+def test_the_folder_of_a_link_is_looked_into(tmp_path):
+    """Hugging Face's cache keeps the weights elsewhere, and links to them beside the config."""
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "blobs" / "1f").touch()
+    (tmp_path / "snapshot" / "model.safetensors").symlink_to(tmp_path / "blobs" / "1f")
+    (tmp_path / "snapshot" / "config.json").write_text('{"model_type": "convnext", "hidden_act": "relu"}')
+    with pytest.raises(ValueError, match="hidden_act='relu'"):
+        check_hub_config(tmp_path / "snapshot" / "model.safetensors", DIALECTS["huggingface"])
+
+
+def test_names_and_addresses_have_no_folder():
+    check_hub_config("convnextv2_tiny_in1k", DIALECTS["timm"])
+    check_hub_config("https://huggingface.co/timm/x/resolve/main/model.safetensors", DIALECTS["timm"])

@@ -3,8 +3,8 @@
     torchrun --nnodes 4 --nproc_per_node 8 tools/train.py configs/imagenet/convnext-v1-nano_32xb128-300e_in1k.py \
         --launcher pytorch
 
-GPUs: 32 x 128 images = 4096 [V1]. Expected: not 80.8 % top-1 (paper, table 14, V1 supervised; not run here), which is
-that of timm's weights, from 600 epochs of another recipe; V1 itself has no such size.
+GPUs: 32 x 128 images = 4096 [V1]. Expected: unknown, not run. V1's 80.8 % top-1 (paper, table 14) is the
+score of timm's weights, from 600 epochs of another recipe; V1 itself has no such size.
 The tags are those of convnextv2-base_32xb128-300e-supervised_in1k.py.
 """
 

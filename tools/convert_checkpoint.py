@@ -8,7 +8,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 import cnxv2_mm  # noqa: F401  first: it supplies missing mmcv operators
@@ -30,7 +29,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def print_report(conversion: Conversion, args: argparse.Namespace) -> None:
     """One line for what was used, one for each reason to leave something out, one for each part that is not there."""
-    entry = f" \\[{conversion.entry}]" if conversion.entry else ""
+    entry = f" [{conversion.entry}]" if conversion.entry else ""
     table = Table(title=f"{args.source}{entry}: {conversion.source}, {conversion.architecture}", title_justify="left")
     table.add_column("tensors", justify="right")
     table.add_column("what became of them")
@@ -40,7 +39,7 @@ def print_report(conversion: Conversion, args: argparse.Namespace) -> None:
         table.add_row(str(len(names)), f"dropped: {reason}", _shorten(names))
     for part in conversion.missing:
         table.add_row("0", f"missing: SRC has no {part}", "")
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    command_line.console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _shorten(names: Sequence[str]) -> str:

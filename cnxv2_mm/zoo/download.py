@@ -14,9 +14,9 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from mmengine.logging import print_log
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from cnxv2_mm import command_line
 from cnxv2_mm.version import __version__
 
 try:
@@ -158,13 +158,14 @@ def _receive(address: str, part: Path, name: str) -> None:
 def _write(response: http.client.HTTPResponse, part: Path, have: int, total: int | None, name: str) -> int:
     """Appends what comes to the partial file, behind a progress bar; returns the bytes it then has."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with part.open("ab" if have else "wb") as file, Progress(*columns, console=Console(stderr=True)) as progress:
+    console = command_line.console(stderr=True)
+    with part.open("ab" if have else "wb") as file, Progress(*columns, console=console) as progress:
         task = progress.add_task(name, total=total, completed=have)
         while chunk := response.read(_CHUNK):
             file.write(chunk)

@@ -86,6 +86,17 @@ def test_the_report_accounts_for_what_was_used_dropped_and_missing(tmp_path, cap
     assert "missing: SRC has no classifier" in text
 
 
+def test_brackets_in_names_are_no_markup(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run[" / "bold]").mkdir(parents=True)
+    torch.save({"[red]": random_network() | {"neck[/bold].weight": torch.ones(1)}}, "run[/bold]/in.pth")
+    tool.main(["run[/bold]/in.pth", "run[/bold]/out.pth", "--to", "ours", "--entry", "[red]"])
+    text = capsys.readouterr().out
+    assert "run[/bold]/in.pth [[red]]: ours" in text
+    assert "written to run[/bold]/out.pth as ours" in text
+    assert "neck[/bold].weight" in text
+
+
 def test_an_error_is_one_line_without_a_traceback(tmp_path):
     command = [sys.executable, str(TOOLS / "convert_checkpoint.py"), "nowhere.pth", str(tmp_path / "new.pth")]
     result = subprocess.run([*command, "--to", "timm"], capture_output=True, text=True, check=False)

@@ -18,6 +18,7 @@ from cnxv2_mm.checkpoints.architecture import (
 )
 from cnxv2_mm.checkpoints.detect import find_network, first_levels, without_wrappers
 from cnxv2_mm.checkpoints.dialects import Dialect, Row
+from cnxv2_mm.checkpoints.weights import as_weight
 
 # Buffers by which mmengine's and PyTorch's averaged models count their steps.
 _COUNTERS = ("steps", "n_averaged")
@@ -84,7 +85,8 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
             several. 'backbone.' may be given for any dialect, also for those that do not use it.
 
     Raises:
-        ValueError: There is no ConvNeXt, or more than one, or two tensors have the same meaning.
+        ValueError: There is no ConvNeXt, or more than one, two tensors have the same meaning, or a tensor of the
+            network cannot be a weight (:func:`~cnxv2_mm.checkpoints.weights.as_weight`).
     """
     names = {without_wrappers(name): name for name in tensors}
     if len(names) < len(tensors):
@@ -112,7 +114,7 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
         elif our_name in ours:
             raise ValueError(f"{origins[our_name]!r} and {names[name]!r} are the same tensor of the network")
         else:
-            ours[our_name] = row.form.read(tensor)
+            ours[our_name] = row.form.read(as_weight(names[name], tensor))
             origins[our_name] = names[name]
     return Translation(place.dialect, ours, origins, dict(dropped), unknown)
 

@@ -23,6 +23,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--prefix", help="what stands before the network's names, if SRC holds several networks")
     parser.add_argument("--entry", help="the entry of SRC with the weights (default: averaged ones, if there are any)")
     parser.add_argument("--trust-pickle", action="store_true", help="read SRC even if that runs code which is in it")
+    parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists; never SRC itself")
     command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
 
@@ -48,17 +49,15 @@ def _shorten(names: Sequence[str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        conversion = convert(
-            args.source,
-            args.target,
-            args.to,
-            prefix=args.prefix,
-            entry=args.entry,
-            trust_pickle=args.trust_pickle,
-        )
-    except (ValueError, OSError, RuntimeError) as error:  # the last two: the zoo's, when a download fails
-        sys.exit(f"convert_checkpoint: {error}")
+    conversion = convert(
+        args.source,
+        args.target,
+        args.to,
+        prefix=args.prefix,
+        entry=args.entry,
+        trust_pickle=args.trust_pickle,
+        overwrite=args.overwrite,
+    )
     print_report(conversion, args)
 
 

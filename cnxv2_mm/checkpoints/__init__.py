@@ -1,8 +1,9 @@
 """Every ConvNeXt checkpoint loads, whichever library wrote it, or the error says exactly why not.
 
 ``dialects`` has the names each library uses, ``detect`` recognises them, ``translate`` turns them into ours and back,
-``architecture`` checks that a network is whole, ``files`` reads and writes, ``load`` fills a model, ``initialiser``
-does that from a config, ``convert`` writes a file in another dialect.
+``weights`` says which tensors can be weights, ``architecture`` checks that a network is whole, ``recognise`` knows what
+a file is, ``files`` reads it, ``target`` writes one, ``load`` fills a model, ``initialiser`` does that from a config,
+``convert`` writes a file in another dialect.
 """
 
 from cnxv2_mm.checkpoints.convert import Conversion, convert

@@ -164,10 +164,9 @@ def _find_tensors(content: Any, entry: str | None) -> tuple[dict[str, Tensor], s
         if tensors:
             return tensors, key
     where = f"under {', '.join(map(repr, ENTRIES))} or at its top" if entry is None else f"under {entry!r}"
-    raise ValueError(
-        f"it holds no tensors {where}; it has {_describe_entries(content)}; name the one with the weights as entry "
-        "(--entry)"
-    )
+    nested = any(isinstance(value, Mapping) for value in content.values())
+    fix = "name the one with the weights as entry (--entry)" if nested else "choose a file with a state_dict"
+    raise ValueError(f"it holds no tensors {where}; it has {_describe_entries(content)}; {fix}")
 
 
 def _describe_entries(content: Mapping[Any, Any]) -> str:

@@ -63,7 +63,7 @@ def is_whole_pickle(path: Path) -> bool:
             for _ in range(3 if of_torch else 0):
                 for _ in pickletools.genops(file):
                     pass
-        except ValueError:
+        except (ValueError, MemoryError):  # the latter: a damaged length
             return False
     return True
 
@@ -95,6 +95,8 @@ def _problem_of_entries(archive: ZipFile, size: int) -> str | None:
     if not any(name.endswith("/data.pkl") for name in names):
         shown = ", ".join(f"{name!r:.60}" for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         return f"is a zip archive, but none of torch.save (it holds {shown}); unpack it and name the file in it"
+    if any(name.endswith("/constants.pkl") for name in names):
+        return "is a program of TorchScript, not a checkpoint; save the state_dict of its module with torch.save"
     return None
 
 

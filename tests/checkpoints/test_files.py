@@ -135,11 +135,14 @@ def test_a_whole_pickled_module_is_refused_with_its_class(tmp_path):
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ({"epoch": 3}, r"under 'state_dict_ema', .* or at its top; it has 'epoch' \(int\); name the one"),
+        (
+            {"epoch": 3},
+            r"under 'state_dict_ema', .* or at its top; it has 'epoch' \(int\); choose a file with a state_dict",
+        ),
         ({"model": {}}, r"under .* or at its top; it has 'model' \(dict\)"),
         ({"net": TENSORS, 5: "x"}, r"under .* it has 'net' \(2 tensors\), 5 \(str\); name .* as entry \(--entry\)"),
-        ({}, "under .* it has none"),
-        ({str(i): i for i in range(20)}, r"under .* '7' \(int\), \.\.\.; name"),
+        ({}, "under .* it has none; choose"),
+        ({str(i): i for i in range(20)}, r"under .* '7' \(int\), \.\.\.; choose"),
         ([torch.ones(2)], "by name, but one list; save a state_dict"),
         (torch.ones(2), "by name, but one Tensor"),
         (5, "by name, but one int"),

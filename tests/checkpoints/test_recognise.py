@@ -171,3 +171,12 @@ def test_another_zip_archive_is_to_be_unpacked(tmp_path):
         ValueError, match=r"is a zip archive, but none of torch\.save \(it holds 'epoch_0\.pth', .*\.\.\.\); unpack it"
     ):
         read_tensors(tmp_path / "weights.zip")
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
+def test_a_program_of_torchscript_is_called_one(tmp_path):
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "file.pt")
+    with pytest.raises(
+        ValueError, match=r"file\.pt' is a program of TorchScript, not a checkpoint; save the state_dict"
+    ):
+        read_tensors(tmp_path / "file.pt")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cnxv2_mm import ConvNeXtV2
+from cnxv2_mm import ConvNeXtV2, zoo
 from cnxv2_mm.checkpoints import DIALECTS, convert, load
 from cnxv2_mm.checkpoints.architecture import Architecture
 from tests.checkpoints.peers import SMALL, in_dialect, random_decoder, random_network
@@ -116,16 +116,16 @@ def test_safetensors_are_marked_as_pytorch_s(tmp_path):
 
 
 def test_the_source_is_never_replaced_whatever_it_is_called(tmp_path, monkeypatch):
-    source, cached = tmp_path / "file.pth", tmp_path / "hub" / "checkpoints" / "convnextv2_atto_1k_224_fcmae.pt"
+    source, cached = tmp_path / "file.pth", tmp_path / "hub" / "convnextv2_atto_1k_224_fcmae.pt"
     torch.save({"model": random_network(), "optimizer": {"lr": 0.1}}, source)
     before = source.read_bytes()
-    cached.parent.mkdir(parents=True)
+    cached.parent.mkdir()
     cached.write_bytes(before)
     (tmp_path / "link.pth").symlink_to("file.pth")
     os.link(source, tmp_path / "hard.pth")
     monkeypatch.chdir(tmp_path / "hub")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setattr(zoo, "fetch", lambda name: cached)
     for old, new in (
         (source, source),
         (source, "../file.pth"),

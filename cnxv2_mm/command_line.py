@@ -1,9 +1,11 @@
-"""What every command does with a mistake of its user: it prints one line, and a traceback only if asked for one."""
+"""What every command shares: a mistake of its user is one line, and a traceback only if asked for; text as it is."""
 
 import argparse
 import sys
 from collections.abc import Callable
 from typing import Any
+
+from rich.console import Console
 
 # What checks raise, ours and the libraries': wrong values, files that are missing or cannot be written, packages that
 # are not installed, type names that no registry knows. Anything else is a bug, whose traceback is wanted.
@@ -16,6 +18,15 @@ def add_traceback_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         _OPTION, action="store_true", help="show where in the code an error arose, not its message alone"
     )
+
+
+def console(**options: Any) -> Console:
+    """A console that prints paths and names as they are: ``[/bold]`` and ``:x:`` are part of them, no markup.
+
+    Args:
+        options: See ``rich.console.Console``.
+    """
+    return Console(markup=False, emoji=False, **options)
 
 
 def run(tool: str, main: Callable[[], Any]) -> None:

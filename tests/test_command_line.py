@@ -1,12 +1,17 @@
+import ast
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.progress import Progress, TextColumn
+from rich.table import Table
 
-from cnxv2_mm.command_line import message
+from cnxv2_mm.command_line import console, message
 
-PACKAGE = Path(__file__).parents[1] / "cnxv2_mm"  # the file alone, which needs none of the package, starts fast
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "cnxv2_mm"  # the file alone, which needs none of the package, starts fast
 
 PROGRAM = """
 import argparse
@@ -63,3 +68,32 @@ def test_a_number_that_main_returns_is_the_exit_status(tmp_path, value, status):
 
 def test_message_of_an_error_without_text():
     assert message(AssertionError()) == "AssertionError"
+
+
+# What rich would read as the end of a style that never began (an error), as a style, and as a picture.
+NAME = "runs[/bold]/[red]:smile:.pth"
+
+
+def test_names_are_printed_as_they_are():
+    text = io.StringIO()
+    screen = console(file=text, width=200)
+    table = Table(NAME, title=f"title {NAME}", caption=f"caption {NAME}")
+    table.add_row(f"cell {NAME}")
+    screen.print(table)
+    screen.print(f"line {NAME}")
+    with Progress(TextColumn("{task.description}", markup=False), console=screen) as progress:
+        progress.add_task(f"bar {NAME}")
+    for place in ("title", "caption", "cell", "line", "bar"):
+        assert f"{place} {NAME}" in text.getvalue()
+
+
+def test_nothing_is_printed_by_another_console():
+    """Rich reads brackets in a path as its markup unless each console and each column of a bar is told otherwise."""
+    wrong = []
+    for path in [*PACKAGE.rglob("*.py"), *(ROOT / "tools").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+            plain = any(k.arg == "markup" and ast.unparse(k.value) == "False" for k in getattr(node, "keywords", ()))
+            if name in ("Console", "TextColumn") and not plain:
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert wrong == []

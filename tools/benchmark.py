@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
 from benchmark_parts.contest import Rules, hold_contest
@@ -149,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     result = measure(args, command)
     # In a file or a pipe there is no window to fit into.
-    print_result(Console() if sys.stdout.isatty() else Console(width=220), result)
+    print_result(command_line.console(width=None if sys.stdout.isatty() else 220), result)
     if args.json:
         result.write(args.json)
     if args.plot:

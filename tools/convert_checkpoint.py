@@ -8,7 +8,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 import cnxv2_mm  # noqa: F401  first: it supplies missing mmcv operators
@@ -24,13 +23,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--prefix", help="what stands before the network's names, if SRC holds several networks")
     parser.add_argument("--entry", help="the entry of SRC with the weights (default: averaged ones, if there are any)")
     parser.add_argument("--trust-pickle", action="store_true", help="read SRC even if that runs code which is in it")
+    parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists; never SRC itself")
     command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
 
 
 def print_report(conversion: Conversion, args: argparse.Namespace) -> None:
     """One line for what was used, one for each reason to leave something out, one for each part that is not there."""
-    entry = f" \\[{conversion.entry}]" if conversion.entry else ""
+    entry = f" [{conversion.entry}]" if conversion.entry else ""
     table = Table(title=f"{args.source}{entry}: {conversion.source}, {conversion.architecture}", title_justify="left")
     table.add_column("tensors", justify="right")
     table.add_column("what became of them")
@@ -40,7 +40,7 @@ def print_report(conversion: Conversion, args: argparse.Namespace) -> None:
         table.add_row(str(len(names)), f"dropped: {reason}", _shorten(names))
     for part in conversion.missing:
         table.add_row("0", f"missing: SRC has no {part}", "")
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    command_line.console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _shorten(names: Sequence[str]) -> str:
@@ -49,17 +49,15 @@ def _shorten(names: Sequence[str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        conversion = convert(
-            args.source,
-            args.target,
-            args.to,
-            prefix=args.prefix,
-            entry=args.entry,
-            trust_pickle=args.trust_pickle,
-        )
-    except (ValueError, OSError) as error:
-        sys.exit(f"convert_checkpoint: {error}")
+    conversion = convert(
+        args.source,
+        args.target,
+        args.to,
+        prefix=args.prefix,
+        entry=args.entry,
+        trust_pickle=args.trust_pickle,
+        overwrite=args.overwrite,
+    )
     print_report(conversion, args)
 
 

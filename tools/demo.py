@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cnxv2_mm import command_line
 from demo_parts.contact_sheet import draw_sheet
 from demo_parts.dataset import DatasetSpec, count_steps, is_complete, write_dataset
 from demo_parts.predictions import predict_pictures, predict_scenes
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     # The configs name the data relative to the repository, as configs do.
     os.chdir(ROOT)
-    console = Console()
+    console = command_line.console()
     # A shortened run must not replace the weights and the scores of a whole one.
     work_dir = Path("work_dirs/demo_quick" if args.quick else "work_dirs/demo")
     work_dir.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             seconds[task.name] = train(task, work_dir, args.quick, console)
         except TrainingFailed as error:
-            console.print(str(error), markup=False, highlight=False)
+            console.print(str(error), highlight=False)
             return 1
     scores = collect_scores(work_dir, DATA_ROOT, seconds)
     draw(work_dir, console)

@@ -19,6 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
+from cnxv2_mm import command_line
 from demo_parts.swapping import SWAP_TASKS, SwapTask, on_demo_data
 from demo_parts.tasks import PRETRAINING, ROOT, WEIGHTS
 from demo_parts.training import TrainingFailed, run_training
@@ -36,7 +37,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     os.chdir(ROOT)
-    console = Console()
+    console = command_line.console()
     if not DATA_ROOT.is_dir():
         console.print(f"There is no {DATA_ROOT}; `make demo` or `make demo-quick` writes it.")
         return 1
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             first, last = swap_and_train(task, weights, args.iterations, console)
         except (TrainingFailed, subprocess.CalledProcessError) as error:
-            console.print(str(error), markup=False, highlight=False)
+            console.print(str(error), highlight=False)
             return 1
         table.add_row(task.name, task.config, f"{first:.2f}", f"{last:.2f}", f"{time.monotonic() - started:.0f}")
     console.print(table)

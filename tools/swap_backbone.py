@@ -14,7 +14,6 @@ from pathlib import Path
 from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from cnxv2_mm import command_line
 from cnxv2_mm.runner_config import load_config
@@ -53,7 +52,7 @@ def print_differences(old: Config, new: Config, console: Console) -> None:
     for heading in ("key", "old", "new"):
         table.add_column(heading, overflow="fold")  # nothing cut off, however narrow the window is
     for key, before, after in changes(old.to_dict(), new.to_dict()):
-        table.add_row(*map(Text, (key, literal(before), literal(after))))  # brackets are no markup here
+        table.add_row(key, literal(before), literal(after))
     console.print(table)
 
 
@@ -63,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.output.resolve() == Path(args.config).resolve():
         print(f"Not swapped: {args.output} would inherit from itself; choose another -o.", file=sys.stderr)
         return 1
-    console = Console(highlight=False, markup=False)
+    console = command_line.console(highlight=False)
     try:
         result = swap_config(args.config, args.arch, checkpoint=args.weights, optimizer=args.optimizer)
     except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:

@@ -19,8 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from cnxv2_mm import command_line
 from coverage_parts.published import list_configs
 from coverage_parts.report import print_table, reached, write_json, write_markdown
 from coverage_parts.walk import examine_all, train_representatives
@@ -42,7 +41,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
-    console = Console()
+    console = command_line.console()
     configs = list_configs(args.only)
     if args.sample is not None:
         if not 1 <= args.sample <= len(configs):

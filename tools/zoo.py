@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from cnxv2_mm import command_line, zoo
@@ -97,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.exit("no published weight is like that; leave out an option")
         else:
             # In a file or a pipe there is no window to fit into.
-            console = Console() if sys.stdout.isatty() else Console(width=250)
+            console = command_line.console(width=None if sys.stdout.isatty() else 250)
             console.print(as_table(weights, args.source or "official"))
     elif args.command == "download":
         print(zoo.fetch(args.name, args.to))

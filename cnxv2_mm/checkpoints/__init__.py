@@ -1,9 +1,9 @@
 """Every ConvNeXt checkpoint loads, whichever library wrote it, or the error says exactly why not.
 
 ``dialects`` has the names each library uses, ``detect`` recognises them, ``translate`` turns them into ours and back.
-``architecture`` checks that a network is whole; ``relatives`` and ``hub_config`` that it is one of the papers'.
-``files`` reads and writes, ``load`` fills a model, ``initialiser`` does so from a config, ``convert`` writes a file in
-another dialect.
+``weights`` says which tensors can be weights, ``architecture`` whether a network is whole; ``relatives`` and
+``hub_config`` whether it is one of the papers'. ``files`` reads, ``target`` writes, ``load`` fills a model,
+``initialiser`` does so from a config, ``convert`` writes a file in another dialect.
 """
 
 from cnxv2_mm.checkpoints.convert import Conversion, convert

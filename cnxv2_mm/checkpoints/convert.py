@@ -2,12 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from cnxv2_mm.checkpoints.architecture import Architecture
 from cnxv2_mm.checkpoints.dialects import DIALECTS
-from cnxv2_mm.checkpoints.files import check_target, read_tensors, write_tensors
+from cnxv2_mm.checkpoints.files import local_file, read_tensors
 from cnxv2_mm.checkpoints.hub_config import check_hub_config
+from cnxv2_mm.checkpoints.target import check_target, write_tensors
 from cnxv2_mm.checkpoints.translate import Translation, to_ours
 
 
@@ -72,27 +72,32 @@ def convert(
     prefix: str | None = None,
     entry: str | None = None,
     trust_pickle: bool = False,
+    overwrite: bool = False,
 ) -> Conversion:
     """Writes the network of one checkpoint in another dialect; nothing is written unless all of it can be.
 
     Args:
         source: See :func:`read_network`, also for ``prefix``, ``entry`` and ``trust_pickle``.
-        target: The new file, see :func:`cnxv2_mm.checkpoints.files.write_tensors`.
+        target: The new file, see :func:`cnxv2_mm.checkpoints.target.write_tensors`.
         dialect: A name in :data:`~cnxv2_mm.checkpoints.dialects.DIALECTS`.
+        overwrite: Replace the target if it exists. The source itself is never replaced.
 
     Raises:
-        FileNotFoundError: There is no such file, or no folder for the new one.
-        ValueError: The file cannot be read, does not hold one whole network, or the dialect cannot express it.
+        OSError: There is no such file, no folder for the new one, or that exists or cannot be written.
+        ValueError: The file cannot be read, does not hold one whole network, or the dialect cannot express it; or the
+            target is the source.
     """
     if dialect not in DIALECTS:
         raise ValueError(f"dialect={dialect!r} is unknown; choose one of {', '.join(DIALECTS)}")
-    check_target(Path(target))
+    new = check_target(target, overwrite)
+    if new.exists() and (old := local_file(source)) is not None and new.samefile(old):
+        raise ValueError(f"target={os.fspath(target)!r} is the source itself, which is never replaced; choose another")
     translation, architecture, entry = read_network(source, prefix, entry, trust_pickle)
     try:
         writing = translation.write(DIALECTS[dialect])
     except ValueError as error:
         raise ValueError(f"checkpoint={os.fspath(source)!r}: {error}") from error
-    write_tensors(writing.tensors, target, DIALECTS[dialect].wrapper)
+    write_tensors(writing.tensors, target, DIALECTS[dialect].wrapper, overwrite)
     lost = {reason: [translation.origins[name] for name in names] for reason, names in writing.dropped.items()}
     gone = {name for names in lost.values() for name in names}
     return Conversion(

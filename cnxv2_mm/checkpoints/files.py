@@ -1,4 +1,4 @@
-"""Reading and writing checkpoint files: tensors only, whole or not at all.
+"""Reading checkpoint files: tensors only.
 
 A pickle can run any code when it is read. Files are read with PyTorch's restricted unpickler; the few harmless types
 that training codes put beside tensors are let through, anything else only if the user trusts the file.
@@ -20,12 +20,12 @@ from mmengine.logging.history_buffer import HistoryBuffer
 from torch import Tensor
 
 from cnxv2_mm import zoo
+from cnxv2_mm.zoo.checkpoint_format import Kind, is_whole_pickle, recognise
 
 # Where training codes keep the weights, averaged ones first: timm, official, mmengine, official. With mmengine's
 # EMAHook 'state_dict' is the average and 'ema_state_dict' what was being trained.
 ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model", "ema_state_dict")
-SAFETENSORS = ".safetensors"
-PICKLES = (".pth", ".pt", ".bin")
+_SHOWN = 8
 
 
 def allow_checkpoint_types() -> None:
@@ -61,10 +61,11 @@ def _history_statistic(owner: type, name: str) -> Callable[..., Any]:
 def read_tensors(
     checkpoint: str | os.PathLike[str], entry: str | None = None, trust_pickle: bool = False
 ) -> tuple[dict[str, Tensor], str]:
-    """Reads the weights of a checkpoint.
+    """Reads the weights of a checkpoint, whatever the ending of its name.
 
     Args:
-        checkpoint: A file, a name in ``cnxv2_mm.zoo``, or an address that mmengine's file backends know.
+        checkpoint: A file (``~`` is the home folder), a name in ``cnxv2_mm.zoo``, or an address that mmengine's file
+            backends know.
         entry: The entry of the file that holds the weights; None for the first of :data:`ENTRIES`, or the top level.
         trust_pickle: Read the file even if that runs code which is in it.
 
@@ -76,15 +77,13 @@ def read_tensors(
         ValueError: The file is damaged, is no checkpoint, wants to run code, or has no such entry.
     """
     text = os.fspath(checkpoint)
-    if Path(text).is_file():
-        content = _read(Path(text), trust_pickle)
-    elif zoo.is_name(text) or text.startswith(("http://", "https://")):
-        content = _read(zoo.fetch(text), trust_pickle)
+    if (path := local_file(text)) is not None:
+        content = _read(path, trust_pickle)
     elif "://" in text:
         with get_local_path(text) as path:
             content = _read(Path(path), trust_pickle)
     else:
-        what = "is a folder; name the file in it" if Path(text).is_dir() else "does not exist"
+        what = "is a folder; name the file in it" if _expand(text).is_dir() else "does not exist"
         raise FileNotFoundError(
             f"checkpoint={text!r} {what}; train it first, or set init_cfg to a file, an address or a name of "
             "cnxv2_mm.zoo"
@@ -95,95 +94,86 @@ def read_tensors(
         raise ValueError(f"checkpoint={text!r}: {error}") from error
 
 
-def write_tensors(tensors: Mapping[str, Tensor], path: str | os.PathLike[str], wrapper: str = "") -> None:
-    """Writes tensors under another name first, so that ``path`` is never half a file.
+def local_file(checkpoint: str | os.PathLike[str]) -> Path | None:
+    """The file of this machine that a checkpoint is read from, downloaded first if need be.
 
-    Args:
-        tensors: What to write, each with memory of its own.
-        path: Ends in .safetensors, or in .pth, .pt or .bin for a file of ``torch.save``.
-        wrapper: Entry to put the tensors in; safetensors files have none.
-
-    Raises:
-        FileNotFoundError: The folder does not exist.
-        ValueError: Another ending.
+    Returns:
+        None if there is no such file, or only mmengine's file backends can get it.
     """
-    path = Path(path)
-    check_target(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        if path.suffix == SAFETENSORS:
-            _safetensors().save_file(dict(tensors), temporary, metadata={"format": "pt"})
-        else:
-            torch.save({wrapper: dict(tensors), "meta": {}} if wrapper else dict(tensors), temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = os.fspath(checkpoint)
+    if _expand(text).is_file():
+        return _expand(text)
+    return zoo.fetch(text) if zoo.is_name(text) or text.startswith(("http://", "https://")) else None
 
 
-def check_target(path: Path) -> None:
-    """Refuses what :func:`write_tensors` could not write, before anything is computed; raises as it does."""
-    if path.suffix not in (SAFETENSORS, *PICKLES):
-        raise ValueError(f"{str(path)!r} must end in {SAFETENSORS}, or in one of {', '.join(PICKLES)}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"folder {str(path.parent)!r} of {path.name!r} does not exist; make it first")
+def _expand(text: str) -> Path:
+    return Path(os.path.expanduser(text))
 
 
 def _read(path: Path, trust_pickle: bool) -> Any:
-    if path.stat().st_size == 0:
-        raise ValueError(f"checkpoint={str(path)!r} is empty; get or write it anew")
-    if path.suffix == SAFETENSORS:
-        read = _safetensors().load_file
-    else:
-        allow_checkpoint_types()
-
-        def read(path: Path) -> Any:
-            return torch.load(path, map_location="cpu", weights_only=not trust_pickle)
-
+    name = f"checkpoint={str(path)!r}"
     try:
-        return read(path)
+        kind = recognise(path)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from error
+    safetensors = safetensors_library() if kind is Kind.SAFETENSORS else None
+    allow_checkpoint_types()
+    try:
+        if safetensors is not None:
+            return safetensors.load_file(path)
+        with path.open("rb") as file:  # from a path, torch goes by the ending
+            return torch.load(file, map_location="cpu", weights_only=not trust_pickle)
     except Exception as error:  # damaged bytes make an unpickler fail in any way
-        if isinstance(error, UnpicklingError) and _is_pickle(path):
+        reason = str(error).strip().split("\n")[0][:100] or type(error).__name__
+        if trust_pickle and isinstance(error, (ImportError, AttributeError)):
+            raise ValueError(f"{name} needs code that is not here ({reason}); make it importable") from error
+        refused = isinstance(error, UnpicklingError) and not trust_pickle
+        if refused and (kind is Kind.ARCHIVE or is_whole_pickle(path)):
             named = re.search(r"GLOBAL ([\w.]+)", str(error))
             raise ValueError(
-                f"checkpoint={str(path)!r} holds more than tensors{f' ({named[1]})' if named else ''} and could run "
-                "code when read; save its weights alone, or, if you trust whoever wrote it, set trust_pickle=True "
-                "(--trust-pickle)"
+                f"{name} holds more than tensors{f' ({named[1]})' if named else ''} and could run code when read; save "
+                "its weights alone, or, if you trust whoever wrote it, set trust_pickle=True (--trust-pickle)"
             ) from error
-        reason = str(error).strip().split("\n")[0][:100] or type(error).__name__
-        raise ValueError(
-            f"checkpoint={str(path)!r} is damaged or no checkpoint ({reason}); get or write it anew"
-        ) from error
+        raise ValueError(f"{name} is damaged or no checkpoint ({reason}); get or write it anew") from error
 
 
-def _safetensors() -> ModuleType:
+def safetensors_library() -> ModuleType:
     """The library, which only files of that kind need."""
     try:
         import safetensors.torch
     except ImportError as error:
-        raise ModuleNotFoundError(
-            f"files that end in {SAFETENSORS} need the package safetensors: pip install safetensors"
-        ) from error
+        raise ModuleNotFoundError("safetensors files need the package safetensors: pip install safetensors") from error
     return safetensors.torch
 
 
-def _is_pickle(path: Path) -> bool:
-    """Whether a file begins as pickles do, bare or in the zip archives of ``torch.save``."""
-    with path.open("rb") as file:
-        return file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-
-
 def _find_tensors(content: Any, entry: str | None) -> tuple[dict[str, Tensor], str]:
-    found = {}
-    if isinstance(content, Mapping):
-        found = {key: content[key] for key in content if isinstance(content[key], Mapping)}
-    if entry is not None:
-        if entry not in found:
-            raise ValueError(f"it has no entry {entry!r}; it has {', '.join(map(repr, found)) or 'none'}")
-        candidates = {entry: found[entry]}
-    else:
-        candidates = {key: found[key] for key in ENTRIES if key in found} | {"": content}
+    if not isinstance(content, Mapping):
+        raise ValueError(f"it holds no tensors by name, but one {type(content).__name__}; save a state_dict")
+    if entry is not None and entry not in content:
+        raise ValueError(f"it has no entry {entry!r}; it has {_describe_entries(content)}")
+    candidates = {key: content[key] for key in ((entry,) if entry is not None else ENTRIES) if key in content}
+    if entry is None:
+        candidates[""] = content
     for key, mapping in candidates.items():
         tensors = {k: v for k, v in mapping.items() if isinstance(v, Tensor)} if isinstance(mapping, Mapping) else {}
+        if nameless := [name for name in tensors if not isinstance(name, str)]:
+            raise ValueError(
+                f"it numbers its tensors{f' in {key!r}' if key else ''} ({nameless[0]!r:.60}) instead of naming them; "
+                "save the state_dict of the network"
+            )
         if tensors:
             return tensors, key
-    raise ValueError(f"it holds no tensors under {', '.join(map(repr, ENTRIES))} or at its top")
+    where = f"under {', '.join(map(repr, ENTRIES))} or at its top" if entry is None else f"under {entry!r}"
+    nested = any(isinstance(value, Mapping) for value in content.values())
+    fix = "name the one with the weights as entry (--entry)" if nested else "choose a file with a state_dict"
+    raise ValueError(f"it holds no tensors {where}; it has {_describe_entries(content)}; {fix}")
+
+
+def _describe_entries(content: Mapping[Any, Any]) -> str:
+    """The entries of a file and what they hold, for messages."""
+    shown = []
+    for key in list(content)[:_SHOWN]:
+        value = content[key]
+        count = sum(isinstance(v, Tensor) for v in value.values()) if isinstance(value, Mapping) else 0
+        shown.append(f"{key!r:.60} ({f'{count} tensors' if count else type(value).__name__})")
+    return (", ".join(shown) + (", ..." if len(content) > _SHOWN else "")) or "none"

@@ -21,6 +21,7 @@ from cnxv2_mm.checkpoints.architecture import (
 from cnxv2_mm.checkpoints.detect import Place, find_network, first_levels, without_wrappers
 from cnxv2_mm.checkpoints.dialects import FINAL_NORM, Dialect, Row
 from cnxv2_mm.checkpoints.relatives import find_differences, find_unseen_difference
+from cnxv2_mm.checkpoints.weights import as_weight
 
 # Buffers by which mmengine's and PyTorch's averaged models count their steps.
 _COUNTERS = ("steps", "n_averaged")
@@ -107,7 +108,8 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
             several. 'backbone.' may be given for any dialect, also for those that do not use it.
 
     Raises:
-        ValueError: There is no ConvNeXt, or more than one, or two tensors have the same meaning.
+        ValueError: There is no ConvNeXt, or more than one, two tensors have the same meaning, or a tensor of the
+            network cannot be a weight (:func:`~cnxv2_mm.checkpoints.weights.as_weight`).
     """
     names = {without_wrappers(name): name for name in tensors}
     if len(names) < len(tensors):
@@ -131,7 +133,7 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
             reason = _why_outside(name, place)
             (unknown if reason is None else dropped[reason]).append(names[name])
             continue
-        weight = row.form.read(tensor)
+        weight = row.form.read(as_weight(names[name], tensor))
         if our_name not in ours:
             ours[our_name] = weight
             origins[our_name] = names[name]

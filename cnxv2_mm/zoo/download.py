@@ -14,11 +14,11 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from mmengine.logging import print_log
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from cnxv2_mm import command_line
 from cnxv2_mm.version import __version__
-from cnxv2_mm.zoo.checkpoint_format import check_whole, kind_of_file
+from cnxv2_mm.zoo.checkpoint_format import Kind, begins_as_torch_pickle, recognise
 from cnxv2_mm.zoo.partial_file import PartialFile, open_own_file
 
 try:
@@ -45,20 +45,20 @@ def find_flaw(path: Path, sha256: str | None) -> str | None:
     Args:
         path: The file.
         sha256: The SHA-256 that it should have, or the beginning of it; None: unknown, then it must be a whole
-            checkpoint (:func:`cnxv2_mm.zoo.checkpoint_format.check_whole`).
+            checkpoint (:mod:`cnxv2_mm.zoo.checkpoint_format`).
 
     Returns:
         A sentence about "it"; None if nothing is.
     """
-    if sha256 is None:
-        try:
-            check_whole(path)
-        except ValueError as error:
-            return str(error)
-    else:
+    if sha256 is not None:
         digest = _digest(path)
-        if not digest.startswith(sha256):
-            return f"its SHA-256 is {digest} and should begin with {sha256}"
+        return None if digest.startswith(sha256) else f"its SHA-256 is {digest} and should begin with {sha256}"
+    try:
+        kind = recognise(path)
+    except ValueError as error:
+        return f"it {error}"
+    if kind is Kind.PICKLE and not begins_as_torch_pickle(path):
+        return "it is a pickle that torch.save did not write, no checkpoint"
     return None
 
 
@@ -195,7 +195,7 @@ def _length(header: str | None) -> int | None:
 def _check(part: PartialFile, sha256: str | None, length_told: bool) -> None:
     """Removes what is not the file."""
     flaw = find_flaw(part.path, sha256)
-    if flaw is None and sha256 is None and not length_told and kind_of_file(part.path) == "pickle":
+    if flaw is None and sha256 is None and not length_told and recognise(part.path) is Kind.PICKLE:
         flaw = "it is of the format before torch 1.6 and came without its length, so that it may be cut"
     if flaw is not None:
         part.remove()
@@ -212,7 +212,8 @@ def _write(response: http.client.HTTPResponse, part: PartialFile, have: int, tot
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with part.open() as file, Progress(*columns, console=Console(stderr=True)) as progress:
+    console = command_line.console(stderr=True)
+    with part.open() as file, Progress(*columns, console=console) as progress:
         task = progress.add_task(name, total=total, completed=have)
         while chunk := response.read(_CHUNK):
             file.write(chunk)

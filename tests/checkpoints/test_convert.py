@@ -1,10 +1,12 @@
 """From file to file: everything is written or nothing, and the report accounts for every name."""
 
+import os
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cnxv2_mm import ConvNeXtV2
+from cnxv2_mm import ConvNeXtV2, zoo
 from cnxv2_mm.checkpoints import DIALECTS, convert, load
 from cnxv2_mm.checkpoints.architecture import Architecture
 from tests.checkpoints.peers import SMALL, in_dialect, random_decoder, random_network
@@ -116,11 +118,44 @@ def test_safetensors_are_marked_as_pytorch_s(tmp_path):
         assert file.metadata() == {"format": "pt"}
 
 
-def test_a_file_may_be_replaced_by_its_conversion(tmp_path):
-    path = tmp_path / "file.pth"
-    torch.save(random_network(), path)
-    assert convert(path, path, "timm").source == "ours"
-    assert convert(path, path, "official").source == "timm"
+def test_the_source_is_never_replaced_whatever_it_is_called(tmp_path, monkeypatch):
+    source, cached = tmp_path / "file.pth", tmp_path / "hub" / "convnextv2_atto_1k_224_fcmae.pt"
+    torch.save({"model": random_network(), "optimizer": {"lr": 0.1}}, source)
+    before = source.read_bytes()
+    cached.parent.mkdir()
+    cached.write_bytes(before)
+    (tmp_path / "link.pth").symlink_to("file.pth")
+    os.link(source, tmp_path / "hard.pth")
+    monkeypatch.chdir(tmp_path / "hub")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(zoo, "fetch", lambda name: cached)
+    for old, new in (
+        (source, source),
+        (source, "../file.pth"),
+        ("../file.pth", source),
+        ("~/file.pth", source),
+        (source, "~/file.pth"),
+        (source, tmp_path / "link.pth"),
+        (tmp_path / "link.pth", source),
+        (source, tmp_path / "hard.pth"),
+        ("convnextv2_atto_fcmae", cached),
+    ):
+        with pytest.raises(FileExistsError, match="exists already"):
+            convert(old, new, "timm")
+        with pytest.raises(ValueError, match=r"^target='.*' is the source itself, which is never replaced; choose"):
+            convert(old, new, "timm", overwrite=True)
+    assert source.read_bytes() == cached.read_bytes() == before
+    assert (tmp_path / "link.pth").is_symlink()
+
+
+def test_another_file_is_replaced_on_request_alone(tmp_path):
+    torch.save(random_network(), tmp_path / "file.pth")
+    (tmp_path / "new.pth").write_text("precious")
+    with pytest.raises(FileExistsError, match=r"new\.pth' exists already; choose another name, or .*--overwrite"):
+        convert(tmp_path / "file.pth", tmp_path / "new.pth", "timm")
+    assert (tmp_path / "new.pth").read_text() == "precious"
+    convert(tmp_path / "file.pth", tmp_path / "new.pth", "timm", overwrite=True)
+    assert convert(tmp_path / "new.pth", tmp_path / "again.pth", "ours").source == "timm"
 
 
 def test_half_precision_stays_half(tmp_path):

@@ -86,11 +86,22 @@ def test_the_report_accounts_for_what_was_used_dropped_and_missing(tmp_path, cap
     assert "missing: SRC has no classifier" in text
 
 
+def test_brackets_in_names_are_no_markup(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run[" / "bold]").mkdir(parents=True)
+    torch.save({"[red]": random_network() | {"neck[/bold].weight": torch.ones(1)}}, "run[/bold]/in.pth")
+    tool.main(["run[/bold]/in.pth", "run[/bold]/out.pth", "--to", "ours", "--entry", "[red]"])
+    text = capsys.readouterr().out
+    assert "run[/bold]/in.pth [[red]]: ours" in text
+    assert "written to run[/bold]/out.pth as ours" in text
+    assert "neck[/bold].weight" in text
+
+
 def test_an_error_is_one_line_without_a_traceback(tmp_path):
     command = [sys.executable, str(TOOLS / "convert_checkpoint.py"), "nowhere.pth", str(tmp_path / "new.pth")]
     result = subprocess.run([*command, "--to", "timm"], capture_output=True, text=True, check=False)
     assert result.returncode == 1
-    assert result.stderr.strip().splitlines()[-1].startswith("convert_checkpoint: checkpoint='nowhere.pth' does not")
+    assert result.stderr.strip().splitlines()[-2].startswith("convert_checkpoint: checkpoint='nowhere.pth' does not")
     assert "Traceback" not in result.stderr
     assert not list(tmp_path.iterdir())
 
@@ -99,15 +110,18 @@ def test_options_reach_the_conversion(tmp_path):
     teacher = {f"teacher.{n}": t for n, t in in_dialect(random_network(), "ours").items()}
     student = {f"student.{n}": t for n, t in in_dialect(random_network(), "ours").items()}
     torch.save({"weights": teacher | student}, tmp_path / "both.pth")
-    with pytest.raises(SystemExit, match=r"convert_checkpoint: .*holds no tensors"):
+    with pytest.raises(ValueError, match=r"holds no tensors"):
         tool.main([str(tmp_path / "both.pth"), str(tmp_path / "new.pth"), "--to", "ours"])
-    with pytest.raises(SystemExit, match="holds 2 networks"):
+    with pytest.raises(ValueError, match="holds 2 networks"):
         tool.main([str(tmp_path / "both.pth"), str(tmp_path / "new.pth"), "--to", "ours", "--entry", "weights"])
     options = ["--to", "ours", "--entry", "weights", "--prefix", "teacher."]
     tool.main([str(tmp_path / "both.pth"), str(tmp_path / "new.pth"), *options])
     written = tensors_of(tmp_path / "new.pth")
     assert torch.equal(written["head.fc.weight"], teacher["teacher.head.fc.weight"])
     torch.save({"model": in_dialect(random_network(), "ours"), "class": torch.nn.Identity()}, tmp_path / "module.pth")
-    with pytest.raises(SystemExit, match="--trust-pickle"):
-        tool.main([str(tmp_path / "module.pth"), str(tmp_path / "new.pth"), "--to", "ours"])
-    tool.main([str(tmp_path / "module.pth"), str(tmp_path / "new.pth"), "--to", "ours", "--trust-pickle"])
+    with pytest.raises(ValueError, match="--trust-pickle"):
+        tool.main([str(tmp_path / "module.pth"), str(tmp_path / "other.pth"), "--to", "ours"])
+    options = ["--to", "ours", "--trust-pickle"]
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        tool.main([str(tmp_path / "module.pth"), str(tmp_path / "new.pth"), *options])
+    tool.main([str(tmp_path / "module.pth"), str(tmp_path / "new.pth"), *options, "--overwrite"])

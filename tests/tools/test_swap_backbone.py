@@ -4,8 +4,8 @@ import io
 
 import pytest
 from mmengine.config import Config
-from rich.console import Console
 
+from cnxv2_mm import command_line
 from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.swap import swap_backbone
 from tests.swap.published import without_scopes
@@ -42,7 +42,7 @@ def test_a_narrow_window_cuts_nothing_off():
     )
     new.model.tag = "[/]"
     text = io.StringIO()
-    load_tool("swap_backbone").print_differences(old, new, Console(file=text, width=50))
+    load_tool("swap_backbone").print_differences(old, new, command_line.console(file=text, width=50))
     columns = zip(*(line.split("│")[1:-1] for line in text.getvalue().splitlines() if "│" in line), strict=True)
     keys, olds, news = ("".join(cell.strip() for cell in column) for column in columns)
     assert "model.checkpoint" in keys

@@ -25,10 +25,10 @@ def progress(console: Console, title: str) -> Iterator[Report]:
 @contextmanager
 def _bar(console: Console, title: str) -> Iterator[Report]:
     columns = (
-        TextColumn("{task.description:<20}"),
+        TextColumn("{task.description:<20}", markup=False),
         BarColumn(bar_width=30),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=None, note="")

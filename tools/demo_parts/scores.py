@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from demo_parts.tasks import PRETRAINING, Metric, Task
 
@@ -75,7 +76,7 @@ def print_table(console: Console, scores: Sequence[Score]) -> None:
             f"{score.trivial:.3f}",
             f"{_relation(score)} {score.target:.3g}",
             "" if again else f"{score.seconds:.0f}",
-            "[green]reached[/]" if score.reached else "[bold red]NOT REACHED[/]",
+            Text("reached", "green") if score.reached else Text("NOT REACHED", "bold red"),
         )
     console.print(table)
 

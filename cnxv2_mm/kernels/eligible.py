@@ -1,7 +1,8 @@
 """When our operations may stand in for PyTorch's modules, and when they may not.
 
 - A model recorded to run elsewhere (``torch.jit.trace``, ``torch.export``, the ONNX exporters) has to consist of
-  PyTorch's own operations: what runs it does not know ours.
+  PyTorch's own operations: what runs it does not know ours. A recorded stem is a convolution, which takes images of any
+  size; blocks of pixels would be cut for the size that was recorded.
 - A module that somebody has hooked or replaced (a probe of its output, LoRA, quantisation) has to be called.
 - A chain of elementwise operations compiled for a GPU is fused by the compiler, which cannot look into ours.
 """

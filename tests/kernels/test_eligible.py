@@ -100,6 +100,29 @@ def test_a_replacement_may_have_the_name_of_what_it_replaces(backbone, name):
     assert relative_error(backbone(images)[0], before) > 1e-3
 
 
+def test_further_derivatives_pass_through_the_backbone(backbone):
+    """Forward mode, and gradients of gradients, against a finite difference of values and of gradients."""
+    backbone, images = backbone.double(), photographs(1, size=(64, 64)).double()
+    direction = torch.randn_like(images)
+    step = 1e-5 * direction
+
+    def value(x):
+        return backbone(x)[0].square().sum()
+
+    def slope(x):
+        x = x.detach().requires_grad_()
+        return torch.autograd.grad(value(x), x, create_graph=True)[0], x
+
+    with torch.no_grad():
+        _, ours = torch.func.jvp(value, (images,), (direction,))
+        expected = (value(images + step) - value(images - step)) / 2e-5
+    assert ours.item() == pytest.approx(expected.item(), rel=1e-5)
+    gradient, x = slope(images)
+    (ours,) = torch.autograd.grad((gradient * direction).sum(), x)
+    expected = (slope(images + step)[0] - slope(images - step)[0]) / 2e-5
+    assert relative_error(ours, expected) < 1e-5
+
+
 # Warnings of our own code, a tracer's among them, are errors here: see pyproject.toml.
 def recordings(backbone: nn.Module, images: torch.Tensor) -> dict[str, tuple[str, nn.Module]]:
     traced = torch.jit.trace(backbone, images)

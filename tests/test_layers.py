@@ -68,5 +68,5 @@ def test_drop_path_does_nothing_in_evaluation():
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 2])
 def test_drop_path_refuses_other_rates(rate):
-    with pytest.raises(ValueError, match=rf"drop_path_rate={rate} must lie in \[0, 1\)"):
+    with pytest.raises(ValueError, match=rf"drop_path_rate={rate} must be a number in \[0, 1\)"):
         DropPath(rate)

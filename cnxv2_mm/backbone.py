@@ -12,7 +12,7 @@ Code Apache-2.0, written for this package; the published weights are CC-BY-NC 4.
 Shape letters: N images, C channels, H x W cells.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from cnxv2_mm.arguments import check_argument, check_count
 from cnxv2_mm.checkpoints import make_strict
 from cnxv2_mm.kernels import compiler_fuses, grn_mlp, may_replace
 from cnxv2_mm.layer_depth import convnext_layer_depth
-from cnxv2_mm.layers import GRN, GRN_EPS, DropPath
+from cnxv2_mm.layers import GRN, GRN_EPS, DropPath, check_drop_path_rate
 from cnxv2_mm.layouts import Dense, Layout, find_masked_layout
 from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE
 from cnxv2_mm.registry import MODELS
@@ -141,8 +142,16 @@ class ConvNeXtV2(BaseModule):
     ) -> None:
         super().__init__(make_strict(init_cfg))
         variant = find_variant(arch)
-        if in_channels < 1:
-            raise ValueError(f"in_channels={in_channels} must be at least 1")
+        check_count("in_channels", in_channels)
+        check_drop_path_rate(drop_path_rate)
+        for name, value in (
+            ("with_cp", with_cp),
+            ("gap_before_final_norm", gap_before_final_norm),
+            ("use_grn", use_grn),
+        ):
+            check_argument(name, value, bool, "True or False")
+        check_argument("layer_scale_init_value", layer_scale_init_value, float, "a number; 0 leaves the scale out")
+        check_argument("output_stride", output_stride, int, "8, 16 or 32", OUTPUT_STRIDES.__contains__)
         self.depths = variant.depths
         self.channels = variant.channels
         self.in_channels = in_channels
@@ -150,19 +159,19 @@ class ConvNeXtV2(BaseModule):
         self.with_cp = with_cp
         self.gap_before_final_norm = gap_before_final_norm
         self.out_channels = tuple(self.channels[i] for i in self.out_indices)
-        if output_stride not in OUTPUT_STRIDES:
-            raise ValueError(f"output_stride={output_stride!r} must be 8, 16 or 32")
         self.output_stride = output_stride
         strides = [min(STEM_STRIDE * 2**i, output_stride) for i in range(NUM_STAGES)]
         dilations = [STEM_STRIDE * 2**i // stride for i, stride in enumerate(strides)]
         self.out_strides = tuple(strides[i] for i in self.out_indices)
         self.num_features = self.channels[-1]
         self.num_stages = max(self.out_indices, default=NUM_STAGES - 1) + 1
-        if not 0 <= frozen_stages <= self.num_stages:
-            raise ValueError(
-                f"frozen_stages={frozen_stages} must lie in 0 ... {self.num_stages}; 0 freezes nothing, "
-                "1 the stem and the first stage"
-            )
+        check_argument(
+            "frozen_stages",
+            frozen_stages,
+            int,
+            f"a whole number in 0 ... {self.num_stages} (0 freezes nothing, 1 the stem and the first stage)",
+            lambda n: 0 <= n <= self.num_stages,
+        )
         self.frozen_stages = frozen_stages
 
         stem = nn.Sequential(
@@ -227,8 +236,8 @@ class ConvNeXtV2(BaseModule):
             (N, C, height / 32, width / 32), the last stage before any norm, zero where hidden.
 
         Raises:
-            ValueError: The shapes do not fit together, the images have different numbers of visible patches, or the
-                backbone lacks stages or is dilated.
+            ValueError: The shapes do not fit together, there are no images, they have different numbers of visible
+                patches, or the backbone lacks stages or is dilated.
             ImportError: The layout is 'minkowski', and MinkowskiEngine cannot be imported.
         """
         layout_class = find_masked_layout(layout)
@@ -255,14 +264,15 @@ class ConvNeXtV2(BaseModule):
         *_, (x, last) = self._encode(images, start)
         return last.to_dense(x).permute(0, 3, 1, 2)
 
-    def get_layer_depth(self, param_name: str, prefix: str = "", strategy: str = "single") -> tuple[int, int]:
+    def get_layer_depth(self, param_name: str, prefix: str = "", strategy: str = "group") -> tuple[int, int]:
         """The place of a parameter in the order of layers, for layer-wise learning rates.
 
         Args:
             param_name: Full name of the parameter.
             prefix: What stands before this backbone's own names, such as 'backbone.'; a name that does not begin
                 with it belongs to what follows the backbone.
-            strategy: 'single' or 'group', see :func:`cnxv2_mm.layer_depth.convnext_layer_depth`.
+            strategy: 'single' or 'group', see :func:`cnxv2_mm.layer_depth.convnext_layer_depth`. Who names none is
+                mmpretrain's constructor, whose rates are made for groups.
 
         Returns:
             The place, 0 first, and the number of places.
@@ -301,6 +311,11 @@ class ConvNeXtV2(BaseModule):
     def _check(self, images: Tensor) -> None:
         if torch.jit.is_tracing():  # sizes are tensors then, and no recording holds a comparison
             return
+        if not images.is_floating_point():
+            raise ValueError(
+                f"images of type {images.dtype} must be floating-point numbers; a data preprocessor with mean and std "
+                "makes them, or images.float()"
+            )
         if images.ndim != 4 or images.shape[1] != self.in_channels:
             raise ValueError(
                 f"images of shape {tuple(images.shape)} must be (N, {self.in_channels}, height, width); "
@@ -316,7 +331,8 @@ class ConvNeXtV2(BaseModule):
 
 def _resolve_out_indices(out_indices: int | Sequence[int]) -> tuple[int, ...]:
     """Stages counted from the front, in order, each once."""
-    given = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
+    given = out_indices if isinstance(out_indices, Iterable) else (out_indices,)
+    given = (given,) if isinstance(given, str) else tuple(given)
     if not all(type(i) is int and -NUM_STAGES <= i < NUM_STAGES for i in given):
         raise ValueError(f"out_indices={out_indices!r} must be among 0, 1, 2, 3 (or -4 ... -1, counted from the end)")
     resolved = sorted(i % NUM_STAGES for i in given)
@@ -333,6 +349,8 @@ def _patch_size(images: Tensor, visible: Tensor) -> int:
             f"visible of shape {tuple(visible.shape)} and type {visible.dtype} must be ({n}, h, w) booleans, "
             "one for each patch of each image"
         )
+    if not n:
+        raise ValueError("a batch of 0 images has no visible patches; leave it out")
     h, w = visible.shape[1:]
     patch_size = height // h if h else 0
     if not patch_size or patch_size % LAST_STRIDE or (h * patch_size, w * patch_size) != (height, width):

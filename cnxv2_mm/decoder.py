@@ -9,6 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from cnxv2_mm.arguments import check_count
 from cnxv2_mm.backbone import ConvNeXtV2Block, initialise
 from cnxv2_mm.layouts import Dense
 from cnxv2_mm.registry import MODELS
@@ -26,15 +27,16 @@ class FCMAEDecoder(BaseModule):
         init_cfg: mmengine's initialisation; None keeps :func:`cnxv2_mm.backbone.initialise`.
 
     Raises:
-        ValueError: ``depth`` or ``width`` is below 1.
+        ValueError: One of these numbers is no whole number from 1 on.
     """
 
     def __init__(
         self, in_channels: int, out_channels: int, depth: int = 1, width: int = 512, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
-        if depth < 1 or width < 1:
-            raise ValueError(f"a decoder of depth={depth} and width={width} is empty; both must be at least 1")
+        numbers = {"in_channels": in_channels, "out_channels": out_channels, "depth": depth, "width": width}
+        for name, value in numbers.items():
+            check_count(f"the decoder's {name}", value)
         self.proj = nn.Linear(in_channels, width)
         self.mask_token = nn.Parameter(torch.empty(width).normal_(std=0.02))
         self.blocks = nn.ModuleList(ConvNeXtV2Block(width) for _ in range(depth))

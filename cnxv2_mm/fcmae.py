@@ -11,13 +11,15 @@ Shape letters: N images, C channels, h x w patches of p x p pixels, L = h * w, K
 r x r cells of the last stage, r = p / 32.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from cnxv2_mm.arguments import check_argument
 from cnxv2_mm.layouts import find_masked_layout
 from cnxv2_mm.layouts.base import LAST_STRIDE
 from cnxv2_mm.masking import (
@@ -44,7 +46,8 @@ class FCMAE(BaseModel):
         backbone: A :class:`~cnxv2_mm.backbone.ConvNeXtV2`, or its config. A config without ``out_indices`` gets
             ``()``: output norms would not be trained.
         decoder: Config of a :class:`~cnxv2_mm.decoder.FCMAEDecoder`; its channels follow from the backbone.
-        data_preprocessor: Normalises and stacks the images, an OpenMMLab data preprocessor.
+        data_preprocessor: Normalises and stacks the images, an OpenMMLab data preprocessor. Its ``mean`` and ``std``
+            have one number for each of the backbone's ``in_channels``, or one for all.
         mask_ratio: Share of the patches that are hidden, in (0, 1); ``int(L * (1 - mask_ratio))`` stay visible.
         patch_size: Side of a patch in pixels, a multiple of 32.
         norm_pix: Compare with pixels normalised to mean 0 and variance 1 within each patch.
@@ -68,18 +71,25 @@ class FCMAE(BaseModel):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        if not 0 < mask_ratio < 1:
-            raise ValueError(f"mask_ratio={mask_ratio} must lie strictly between 0 and 1; the paper's is 0.6")
-        if patch_size < LAST_STRIDE or patch_size % LAST_STRIDE:
-            raise ValueError(f"patch_size={patch_size} must be a multiple of {LAST_STRIDE}, the backbone's stride")
+        check_argument("mask_ratio", mask_ratio, float, "a number between 0 and 1 (paper: 0.6)", lambda r: 0 < r < 1)
+        multiple = f"a multiple of {LAST_STRIDE}, the backbone's stride"
+        check_argument("patch_size", patch_size, int, multiple, lambda p: p > 0 and p % LAST_STRIDE == 0)
+        check_argument("norm_pix", norm_pix, bool, "True or False")
         find_masked_layout(layout)
         if isinstance(backbone, dict):
             backbone = MODELS.build({"out_indices": (), **backbone})
+        if not hasattr(backbone, "encode_visible"):
+            raise ValueError(
+                f"a backbone of type {type(backbone).__name__} cannot encode visible patches alone; "
+                "use type='cnxv2_mm.ConvNeXtV2'"
+            )
         if backbone.out_indices:
             raise ValueError(
                 f"out_indices={backbone.out_indices} gives the backbone output norms that pre-training does not train; "
                 "use out_indices=()"
             )
+        _check_statistics(self.data_preprocessor, backbone.in_channels)
+        self.data_preprocessor.register_forward_pre_hook(partial(_check_channels, backbone.in_channels))
         self.backbone = backbone
         self.decoder = MODELS.build(
             {
@@ -110,8 +120,14 @@ class FCMAE(BaseModel):
             stage's (N, C, height / 32, width / 32) features with nothing hidden.
 
         Raises:
-            ValueError: Another mode.
+            ValueError: Another mode, or the images are not one (N, C, height, width) tensor.
         """
+        if not isinstance(inputs, Tensor) or inputs.ndim != 4:
+            got = f"shape {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else f"type {type(inputs).__name__}"
+            raise ValueError(
+                f"images of {got} must be one (N, C, height, width) tensor; give the model a data preprocessor that "
+                "stacks them, such as data_preprocessor=dict(type='ImgDataPreprocessor', mean=[...], std=[...])"
+            )
         if mode == "loss":
             return self.loss(inputs, data_samples)
         if mode == "predict":
@@ -217,6 +233,31 @@ class FCMAE(BaseModel):
         r = self.patch_size // LAST_STRIDE
         tiles = cells.unflatten(3, (LAST_STRIDE, LAST_STRIDE, -1)).unflatten(2, (r, r))  # (N, M, r, r, 32, 32, C)
         return tiles.transpose(3, 4).flatten(2)
+
+
+def _check_statistics(preprocessor: nn.Module, in_channels: int) -> None:
+    """Refuses a normalisation for another number of channels."""
+    for name in ("mean", "std"):
+        numbers = getattr(preprocessor, name, None)
+        if isinstance(numbers, Tensor) and numbers.numel() not in (1, in_channels):
+            raise ValueError(
+                f"the data preprocessor's {name} has {numbers.numel()} numbers, but the backbone in_channels="
+                f"{in_channels}: give one for each channel, or one for all"
+            )
+
+
+def _check_channels(in_channels: int, preprocessor: nn.Module, args: tuple) -> None:
+    """Refuses images of another number of channels before the normalisation, which would fail on them or repeat them.
+
+    A single channel may become several: that is how grey images are read.
+    """
+    images = args[0].get("inputs") if args and isinstance(args[0], Mapping) else None
+    for image in images if isinstance(images, Sequence) else [images]:
+        if isinstance(image, Tensor) and image.ndim > 2 and image.shape[-3] not in (1, in_channels):
+            raise ValueError(
+                f"an image of shape {tuple(image.shape)} must have {in_channels} channels; set the backbone's "
+                "in_channels, and mean and std of the data preprocessor, for the number of channels of the images"
+            )
 
 
 def _take(patches: Tensor, index: Tensor) -> Tensor:

@@ -15,10 +15,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from cnxv2_mm.arguments import check_argument
+
 if TYPE_CHECKING:
     from cnxv2_mm.layouts.base import Layout
 
 GRN_EPS = 1e-6
+
+
+def check_drop_path_rate(rate: object) -> None:
+    """Refuses what is no probability in [0, 1)."""
+    check_argument("drop_path_rate", rate, float, "a number in [0, 1)", lambda r: 0 <= r < 1)
 
 
 class GRN(nn.Module):
@@ -56,8 +63,7 @@ class DropPath(nn.Module):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        if not 0.0 <= rate < 1.0:
-            raise ValueError(f"drop_path_rate={rate} must lie in [0, 1)")
+        check_drop_path_rate(rate)
         self.rate = rate
 
     def forward(self, branch: Tensor, layout: "Layout") -> Tensor:

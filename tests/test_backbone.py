@@ -128,7 +128,7 @@ def test_the_config_s_list_of_outputs_is_left_alone():
     assert out_indices == [-1]
 
 
-@pytest.mark.parametrize("out_indices", [(4,), (-5,), ("3",), (0, 0), (3, -1)])
+@pytest.mark.parametrize("out_indices", [(4,), (-5,), ("3",), (0, 0), (3, -1), "3", 3.0, None])
 def test_wrong_outputs_are_refused(out_indices):
     with pytest.raises(ValueError, match=re.escape(f"out_indices={out_indices!r}")):
         ConvNeXtV2(SMALL, out_indices=out_indices)
@@ -153,8 +153,44 @@ def test_images_of_other_channels_are_refused_with_the_fix():
         ValueError, match=r"\(1, 4, 96, 64\) must be \(N, 3, height, width\); set the backbone's in_channels"
     ):
         ConvNeXtV2(SMALL)(photographs(1, 4))
-    with pytest.raises(ValueError, match="in_channels=0 must be at least 1"):
+    with pytest.raises(ValueError, match="in_channels=0 must be a whole number, at least 1"):
         ConvNeXtV2(SMALL, in_channels=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"in_channels": "3"}, "in_channels='3' must be a whole number, at least 1, without quotes"),
+        ({"drop_path_rate": 3.0}, r"drop_path_rate=3.0 must be a number in \[0, 1\)"),
+        ({"drop_path_rate": 1.5, "out_indices": 0}, r"drop_path_rate=1.5 must be a number in \[0, 1\)"),
+        ({"drop_path_rate": "0.1"}, r"drop_path_rate='0.1' must be a number in \[0, 1\), without quotes"),
+        ({"frozen_stages": "1"}, "frozen_stages='1' must be a whole number in 0 ... 4"),
+        ({"with_cp": "no"}, "with_cp='no' must be True or False"),
+        ({"use_grn": None}, "use_grn=None must be True or False"),
+        ({"layer_scale_init_value": "1e-6"}, "layer_scale_init_value='1e-6' must be a number"),
+        ({"output_stride": 8.0}, "output_stride=8.0 must be 8, 16 or 32"),
+        ({"arch": {"depths": (3.0, 3, 9, 3), "channels": (8, 16, 24, 32)}}, "with four positive integers each"),
+    ],
+)
+def test_wrong_arguments_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        ConvNeXtV2(**{"arch": SMALL, **options})
+
+
+def test_whole_numbers_for_pixels_are_refused():
+    with pytest.raises(ValueError, match=r"images of type torch\.uint8 must be floating-point numbers"):
+        ConvNeXtV2(SMALL)(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("gap", [True, False])
+def test_no_images_give_empty_maps_and_zero_gradients(gap):
+    """As PyTorch's convolutions do; a part of a batch may be empty."""
+    backbone = ConvNeXtV2(SMALL, gap_before_final_norm=gap, drop_path_rate=0.1).train()
+    maps = backbone(torch.zeros(0, 3, 64, 96))
+    sides = [() if gap else (64 // s, 96 // s) for s in backbone.out_strides]
+    assert [m.shape for m in maps] == [(0, c, *side) for c, side in zip(backbone.out_channels, sides, strict=True)]
+    sum(m.sum() for m in maps).backward()
+    assert not any(p.grad.any() for p in backbone.parameters())
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 65), (47, 50), (100, 36)])
@@ -184,6 +220,22 @@ def test_checkpointing_changes_no_gradient():
         sum(m.square().sum() for m in backbone(photographs(2))).backward()
     for a, b in zip(plain.parameters(), saving.parameters(), strict=True):
         assert torch.equal(a.grad, b.grad)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_checkpointing_recomputes_wherever_there_is_a_backward_pass(training, monkeypatch):
+    """In evaluation mode too (frozen norms, saliency); without gradients nothing is prepared for a recomputation."""
+    backbone = ConvNeXtV2(SMALL, with_cp=True).train(training)
+    calls, blocks = [], sum(SMALL["depths"])
+    for stage in backbone.stages:
+        for block in stage:
+            block.norm.register_forward_hook(lambda *_: calls.append(1))
+    sum(m.sum() for m in backbone(photographs(1))).backward()
+    assert len(calls) == 2 * blocks
+    monkeypatch.setattr("cnxv2_mm.backbone.checkpoint", None)
+    with torch.no_grad():
+        backbone(photographs(1))
+    assert len(calls) == 3 * blocks
 
 
 def test_checkpointing_repeats_what_stochastic_depth_dropped():
@@ -220,7 +272,7 @@ def test_frozen_stages_are_neither_trained_nor_randomised(frozen_stages):
 
 @pytest.mark.parametrize("frozen_stages", [-1, 5])
 def test_wrong_frozen_stages_are_refused(frozen_stages):
-    with pytest.raises(ValueError, match=f"frozen_stages={frozen_stages} must lie in 0 ... 4"):
+    with pytest.raises(ValueError, match=f"frozen_stages={frozen_stages} must be a whole number in 0 ... 4"):
         ConvNeXtV2(SMALL, frozen_stages=frozen_stages)
 
 

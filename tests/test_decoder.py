@@ -32,7 +32,14 @@ def test_depth_and_width():
     assert decoder(torch.randn(1, 4, 2, 2), torch.ones(1, 2, 2, dtype=torch.bool)).shape == (1, 2, 2, 8)
 
 
-@pytest.mark.parametrize("options", [{"depth": 0}, {"width": 0}])
-def test_an_empty_decoder_is_refused(options):
-    with pytest.raises(ValueError, match="both must be at least 1"):
-        FCMAEDecoder(in_channels=4, out_channels=6, **options)
+@pytest.mark.parametrize(("name", "value"), [("depth", 0), ("width", 0), ("width", 8.0), ("in_channels", "4")])
+def test_wrong_numbers_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"the decoder's {name}={value!r} must be a whole number, at least 1"):
+        FCMAEDecoder(**{"in_channels": 4, "out_channels": 6, name: value})
+
+
+def test_the_mask_token_starts_as_small_as_the_weights():
+    """Oracle: normal with deviation 0.02, models/fcmae.py of facebookresearch/ConvNeXt-V2 @ 2553895."""
+    token = FCMAEDecoder(in_channels=4, out_channels=6, width=512).mask_token
+    assert token.std().item() == pytest.approx(0.02, rel=0.15)
+    assert token.mean().item() == pytest.approx(0, abs=0.005)

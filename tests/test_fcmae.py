@@ -1,7 +1,10 @@
 """FCMAE against its definition in loops, its sizes, and a real run of mmengine's Runner."""
 
+import copy
+
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
@@ -114,6 +117,8 @@ def test_predictions_keep_visible_pixels_and_paint_the_rest():
     model, images = build(), photographs(3)
     samples = model(images, mode="predict")
     assert len(samples) == 3
+    # No graph is kept: a validation of any length needs the memory of a batch.
+    assert not any(value.requires_grad for sample in samples for value in sample.values())
     for image, sample in zip(images, samples, strict=True):
         seen = sample.visible.repeat_interleave(32, 0).repeat_interleave(32, 1)
         assert sample.visible.shape == (3, 2)
@@ -206,11 +211,16 @@ def test_features_are_those_of_the_whole_image():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mask_ratio": 1.0}, "mask_ratio=1.0 must lie strictly between 0 and 1"),
-        ({"mask_ratio": 0}, "mask_ratio=0 must lie strictly between 0 and 1"),
+        ({"mask_ratio": 1.0}, "mask_ratio=1.0 must be a number between 0 and 1"),
+        ({"mask_ratio": 0}, "mask_ratio=0 must be a number between 0 and 1"),
+        ({"mask_ratio": "0.6"}, "mask_ratio='0.6' must be a number between 0 and 1"),
+        ({"norm_pix": "no"}, "norm_pix='no' must be True or False, without quotes"),
+        ({"patch_size": 32.0}, "patch_size=32.0 must be a multiple of 32"),
+        ({"patch_size": "32"}, "patch_size='32' must be a multiple of 32.*without quotes"),
         ({"patch_size": 16}, "patch_size=16 must be a multiple of 32"),
         ({"patch_size": 48}, "patch_size=48 must be a multiple of 32"),
         ({"layout": "ragged"}, "layout='ragged' is unknown; choose one of masked_dense, packed, minkowski"),
+        ({"layout": ["packed"]}, r"layout=\['packed'\] is unknown"),
     ],
 )
 def test_wrong_arguments_are_refused(options, message):
@@ -228,6 +238,45 @@ def test_wrong_images_are_refused():
         model.loss(torch.zeros(1, 4, 64, 64))
     with pytest.raises(ValueError, match="mode='embed' is unknown; choose one of 'loss', 'predict', 'tensor'"):
         model(torch.zeros(1, 3, 64, 64), mode="embed")
+
+
+def test_images_that_were_not_stacked_or_are_none_are_refused():
+    model, images = build(), list(photographs(2))
+    for mode in ("loss", "predict", "tensor"):
+        with pytest.raises(
+            ValueError, match=r"type list must be one \(N, C, height, width\) tensor.*data_preprocessor="
+        ):
+            model(images, mode=mode)
+        with pytest.raises(ValueError, match=r"shape \(3, 96, 64\) must be one"):
+            model(images[0], mode=mode)
+        with pytest.raises(ValueError, match="a batch of 0 images has no visible patches"):
+            model(torch.zeros(0, 3, 96, 64), mode=mode)
+
+
+NORMALISING = {"type": "ImgDataPreprocessor", "mean": [127.5] * 3, "std": [127.5] * 3}
+
+
+def test_a_normalisation_for_other_channels_is_refused():
+    with pytest.raises(ValueError, match="mean has 3 numbers, but the backbone in_channels=8: give one for each"):
+        build(8, data_preprocessor=NORMALISING)
+    build(8, data_preprocessor={**NORMALISING, "mean": [127.5], "std": [127.5]})
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_images_of_other_channels_are_refused_before_they_are_normalised(stacked):
+    model = build(data_preprocessor=NORMALISING)
+    optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0))
+    images = torch.zeros(2, 13, 64, 64) if stacked else [torch.zeros(3, 64, 64), torch.zeros(13, 64, 64)]
+    with pytest.raises(ValueError, match=r"an image of shape \(.*13, 64, 64\) must have 3 channels"):
+        model.train_step({"inputs": images}, optimizer)
+    assert model.train_step({"inputs": list(photographs(2))}, optimizer)["loss"].isfinite()
+    grey = copy.deepcopy(model).data_preprocessor({"inputs": photographs(2, 1)})["inputs"]
+    assert grey.shape[1] == 3  # the normalisation repeats a single channel, as ever
+
+
+def test_another_encoder_is_refused():
+    with pytest.raises(ValueError, match=r"type Linear cannot encode visible.*use type='cnxv2_mm\.ConvNeXtV2'"):
+        FCMAE(torch.nn.Linear(1, 1))
 
 
 def test_a_backbone_with_outputs_is_refused():

@@ -6,6 +6,7 @@ import re
 from copy import deepcopy
 
 import pytest
+import torch
 from mmengine import registry as registries
 from mmengine.config import Config
 from mmengine.model import BaseModule
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from cnxv2_mm.analysis.flops import build_on_meta
 from cnxv2_mm.runner_config import load_config
+from tests.conftest import photographs, wake_grn
 from tests.test_structure import ROOT
 from tests.tools.conftest import load_tool
 
@@ -149,6 +151,63 @@ def class_of(kind: str) -> type:
     init_default_scope("mmpretrain")
     with MODELS.switch_scope_and_registry(None) as scoped:
         return scoped.get(kind)
+
+
+def mmpretrain_rates(backbone: dict) -> dict[str, tuple[float, float]]:
+    """Rate and weight decay of each parameter in a classifier, as mmpretrain's constructor sets them."""
+    init_default_scope("mmpretrain")
+    backbone |= {"out_indices": -1, "gap_before_final_norm": True, "use_grn": True, "layer_scale_init_value": 0.0}
+    head = {"type": "LinearClsHead", "num_classes": 3, "in_channels": 8}
+    model = MODELS.build({"type": "mmpretrain.ImageClassifier", "backbone": backbone, "head": head})
+    optimizer = {"type": "AdamW", "lr": 1.0, "weight_decay": 0.05}
+    constructor = "LearningRateDecayOptimWrapperConstructor"
+    cfg = {"optimizer": optimizer, "constructor": constructor, "paramwise_cfg": {"layer_decay_rate": 0.6}}
+    groups = build_optim_wrapper(model, cfg).optimizer.param_groups
+    return {group["param_name"]: (group["lr"], group["weight_decay"]) for group in groups}
+
+
+@pytest.mark.parametrize("blocks", [8, 9, 27], ids=["nano", "tiny", "base to huge"])
+def test_mmpretrains_layer_decay_gives_the_rates_of_its_own_convnext(blocks):
+    """Narrow networks, as deep as the real ones: rates go by names."""
+    arch = {"depths": [2, 3, blocks, 3], "channels": [4, 4, 8, 8]}
+    ours = mmpretrain_rates({"type": "cnxv2_mm.ConvNeXtV2", "arch": arch})
+    theirs = mmpretrain_rates({"type": "mmpretrain.ConvNeXt", "arch": arch})
+    renamed = {name.replace("depthwise_", "dw").replace("pointwise_", "pw"): rate for name, rate in theirs.items()}
+    assert ours == renamed
+
+
+def test_grad_cam_on_the_layer_that_the_page_names():
+    """Oracle: behind an average over the image and a linear head, Grad-CAM is CAM: the head's weights times the maps
+    (Selvaraju et al., arXiv 1610.02391, section 3.1)."""
+    text = section("Heat maps: Grad-CAM")
+    page: dict = {}
+    exec(re.search(r"```python\n(.*?)```", text, flags=re.DOTALL)[1], page)
+    model = nn.Module()
+    model.backbone = wake_grn(class_of("cnxv2_mm.ConvNeXtV2")("tiny", out_indices=-1, gap_before_final_norm=True))
+    model.backbone.norm3 = nn.Identity()
+    model.head = nn.Linear(768, 5)
+    conv = re.search(r"--target-layers ([\w.]+)", text)[1]
+    seen, gradients = {}, {}
+
+    def keep(name):  # pytorch-grad-cam's ActivationsAndGradients
+        def hook(module, inputs, output):
+            seen[name] = output
+            output.register_hook(lambda grad: gradients.update({name: grad}))
+
+        model.get_submodule(name).register_forward_hook(hook)
+
+    for name in (page["target_layer"], conv):
+        keep(name)
+    images = photographs(2, size=(64, 96))
+    model.head(model.backbone(images)[0])[:, 1].sum().backward()
+
+    maps, slopes = (page["reshape_transform"](t[page["target_layer"]]) for t in (seen, gradients))
+    assert maps.shape == (2, 768, 2, 3)
+    ours = (slopes.mean((2, 3), keepdim=True) * maps).sum(1).relu()
+    expected = torch.einsum("c,nchw->nhw", model.head.weight[1] / 6, maps).relu()
+    torch.testing.assert_close(ours, expected)
+    assert seen[conv].shape == gradients[conv].shape == (2, 768, 2, 3)
+    assert gradients[conv].any()
 
 
 @pytest.mark.parametrize(("arch", "num_layers"), [("base", 12), ("large", 12), ("huge", 12), ("tiny", 6)])

@@ -7,7 +7,7 @@ circle, which oneDNN runs as fast as the forward pass. The gradient of the weigh
 
 is itself a depthwise convolution of one image with its own gradient as the (large) kernel; that is several times
 faster than oneDNN's weight gradient (what it gains in all: ``masked_dense_kernels`` in ``benchmarks/README.md``). On
-other devices both gradients are PyTorch's own.
+other devices, and where a gradient of the gradient is wanted, both gradients are PyTorch's own.
 
 Shape letters: N images, H x W cells, C channels, k x k taps, R packed cells of all images.
 """
@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
+
+from cnxv2_mm.kernels.eligible import wants_more_derivatives
 
 # Elements of a map whose weight gradient a CPU takes at a time: 1 MB in float32, a core's second-level cache.
 CACHED_ELEMENTS = 2**18
@@ -60,7 +62,7 @@ def packed_depthwise(
 def scatter_rows(rows: Tensor, places: Tensor, size: tuple[int, int, int]) -> Tensor:
     """Writes (R, C) cells to their places in (N, H, W, C) maps of zeros."""
     n, h, w = size
-    return rows.new_zeros(n * h * w, rows.shape[1]).index_copy_(0, places, rows).view(n, h, w, -1)
+    return rows.new_zeros(n * h * w, rows.shape[1]).index_copy_(0, places, rows).view(n, h, w, rows.shape[1])
 
 
 class _Depthwise(torch.autograd.Function):
@@ -119,26 +121,35 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, dila
 def _gradients(
     x: Tensor | None, grad: Tensor, weight: Tensor, padding: int, dilation: int, needed: tuple[bool, bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of the input, (N, H, W, C), and of the weight, where they are needed."""
-    if grad.device.type == "cpu":
-        opposite = dilation * (weight.shape[-1] - 1) - padding
-        grad_x = _convolve(grad, weight.flip(2, 3), None, opposite, dilation) if needed[0] else None
-        return grad_x, weight_gradient(x, grad, padding, dilation) if needed[1] else None
-    taps = grad if x is None else x
-    grad_x, grad_weight, _ = torch.ops.aten.convolution_backward(
-        grad.permute(0, 3, 1, 2),
-        taps.permute(0, 3, 1, 2),
-        weight,
-        None,
-        [1, 1],
-        [padding, padding],
-        [dilation, dilation],
-        False,
-        [0, 0],
-        weight.shape[0],
-        [*needed, False],
-    )
-    return grad_x.permute(0, 2, 3, 1).contiguous() if needed[0] else None, grad_weight
+    """Gradients of the input, (N, H, W, C), and of the weight, where they are needed.
+
+    The weight's has the strides of the weight, that of its one input channel too, which means nothing but is compared
+    by DistributedDataParallel.
+    """
+    grad_x = grad_weight = None
+    if grad.device.type == "cpu" and not wants_more_derivatives():
+        if needed[0]:
+            opposite = dilation * (weight.shape[-1] - 1) - padding
+            grad_x = _convolve(grad, weight.flip(2, 3), None, opposite, dilation)
+        if needed[1]:
+            grad_weight = weight_gradient(x, grad, padding, dilation)
+    else:
+        taps = grad if x is None else x
+        grad_x, grad_weight, _ = torch.ops.aten.convolution_backward(
+            grad.permute(0, 3, 1, 2),
+            taps.permute(0, 3, 1, 2),
+            weight,
+            None,
+            [1, 1],
+            [padding, padding],
+            [dilation, dilation],
+            False,
+            [0, 0],
+            weight.shape[0],
+            [*needed, False],
+        )
+        grad_x = grad_x.permute(0, 2, 3, 1).contiguous() if needed[0] else None
+    return grad_x, torch.empty_like(weight).copy_(grad_weight) if needed[1] else None
 
 
 @torch.library.custom_op("cnxv2_mm::depthwise_weight_gradient", mutates_args=())
@@ -148,21 +159,27 @@ def weight_gradient(x: Tensor, grad: Tensor, padding: int, dilation: int) -> Ten
     Returns:
         (C, 1, k, k).
     """
-    _, h, w, c = x.shape
-    total = None
+    n, h, w, c = x.shape
+    side = _taps(x, grad, padding, dilation)
+    total = x.new_zeros(c, side, side, dtype=torch.promote_types(x.dtype, torch.float32))
     # Images so small that a call for each would cost more than its arithmetic go together, side by side as channels.
     together = max(1, CACHED_ELEMENTS // (h * w * c))
-    for images, grads in zip(x.split(together), grad.split(together), strict=True):
+    for start in range(0, n, together):
+        images, grads = x[start : start + together], grad[start : start + together]
         wide = images.permute(1, 2, 0, 3).flatten(2).unsqueeze(0).permute(0, 3, 1, 2)  # (n, H, W, C) -> (1, nC, H, W)
         kernels = grads.permute(0, 3, 1, 2).flatten(0, 1).unsqueeze(1)  # (n, H', W', C) -> (nC, 1, H', W')
         # Neighbouring taps lie ``dilation`` cells apart, so the correlation with the gradient is wanted at that stride.
         taps = F.conv2d(wide, kernels, None, dilation, padding, groups=wide.shape[1])  # (1, nC, k, k)
-        part = taps.unflatten(1, (-1, c)).sum(1, dtype=torch.promote_types(x.dtype, torch.float32))
-        total = part if total is None else total.add_(part)
-    return total.transpose(0, 1).to(x.dtype).contiguous()  # (1, C, k, k) -> (C, 1, k, k)
+        total += taps.unflatten(1, (-1, c)).sum((0, 1), dtype=total.dtype)
+    return total.to(x.dtype).unsqueeze(1)  # (C, k, k) -> (C, 1, k, k)
 
 
 @weight_gradient.register_fake
 def _(x: Tensor, grad: Tensor, padding: int, dilation: int) -> Tensor:
-    taps = (x.shape[1] + 2 * padding - grad.shape[1]) // dilation + 1
-    return x.new_empty(x.shape[-1], 1, taps, taps)
+    side = _taps(x, grad, padding, dilation)
+    return x.new_empty(x.shape[-1], 1, side, side)
+
+
+def _taps(x: Tensor, grad: Tensor, padding: int, dilation: int) -> int:
+    """Taps along the side of the kernel that made ``grad``'s map from that of ``x``."""
+    return (x.shape[1] + 2 * padding - grad.shape[1]) // dilation + 1

@@ -12,6 +12,8 @@ PyTorch's operations keeps, and computes g anew. With G the gradient with respec
     dn = gamma * ds / m - sum over channels(gamma * ds * n) / (D m^2)      n the norms, m their mean + eps
     dg = s * G + g * dn / n                        dh = dg * gelu'(h)
 
+Where more derivatives are wanted (forward mode, gradients of gradients), the composition takes over.
+
 On a CPU, images go through in groups small enough for the cache, where the chain of elementwise operations takes a
 fraction of its time (``benchmarks/profiles``).
 
@@ -26,6 +28,8 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
+
+from cnxv2_mm.kernels.eligible import in_forward_mode, wants_more_derivatives
 
 # Elements of the hidden layer that a CPU treats at a time: 4 MB in float32, which the next operation finds in a cache.
 CACHED_ELEMENTS = 2**20
@@ -51,8 +55,19 @@ def grn_mlp(
         dtype = torch.get_autocast_dtype(device)
         y, weight1, bias1, weight2 = (t.to(dtype) for t in (y, weight1, bias1, weight2))
     bias = torch.addmv(bias2, weight2.to(bias2.dtype), beta).to(y.dtype)
-    out, _, _ = _grn_mlp(y.flatten(1, -2), weight1, bias1, gamma, weight2, bias, eps)
-    return out.view(*y.shape[:-1], -1)
+    inputs = (y.flatten(1, -2), weight1, bias1, gamma, weight2, bias, eps)
+    out = _compose(*inputs) if in_forward_mode() else _grn_mlp(*inputs)[0]
+    return out.view(*y.shape[:-1], out.shape[-1])
+
+
+def _compose(
+    y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, weight2: Tensor, bias: Tensor, eps: float
+) -> Tensor:
+    """The result by PyTorch's own operations, which have every derivative."""
+    g = F.gelu(F.linear(y, weight1, bias1))
+    norm = torch.linalg.vector_norm(g, dim=1, keepdim=True, dtype=torch.promote_types(g.dtype, torch.float32))
+    scale = 1 + gamma * norm / (norm.mean(-1, keepdim=True) + eps)
+    return F.linear(g * scale.to(g.dtype), weight2, bias)
 
 
 def _in_groups(h: Tensor, *dtypes: torch.dtype) -> Iterator[tuple[slice, list[Tensor]]]:
@@ -64,7 +79,7 @@ def _in_groups(h: Tensor, *dtypes: torch.dtype) -> Iterator[tuple[slice, list[Te
     n, m, d = h.shape
     size = min(n, max(1, CACHED_ELEMENTS // (m * d))) if h.device.type == "cpu" else n
     buffers = [h.new_empty(size, m, d, dtype=dtype) for dtype in dtypes]
-    for start in range(0, n, size):
+    for start in range(0, max(1, n), max(1, size)):  # without images: one group without any
         yield slice(start, start + size), [buffer[: n - start] for buffer in buffers]
 
 
@@ -176,9 +191,9 @@ def _add_product(total: Tensor | None, left: Tensor, right: Tensor, wide: torch.
 
 
 def _keep(ctx: FunctionCtx, inputs: tuple, output: tuple[Tensor, Tensor, Tensor]) -> None:
-    y, weight1, _, gamma, weight2, _, eps = inputs
+    *tensors, eps = inputs
     _, h, norms = output
-    ctx.save_for_backward(y, h, norms, weight1, gamma, weight2)
+    ctx.save_for_backward(*tensors, h, norms)
     ctx.eps = eps
     ctx.set_materialize_grads(False)  # h and the norms are for the backward pass alone
 
@@ -186,8 +201,21 @@ def _keep(ctx: FunctionCtx, inputs: tuple, output: tuple[Tensor, Tensor, Tensor]
 def _backward(ctx: FunctionCtx, grad: Tensor | None, _h: None, _norms: None) -> tuple[Tensor | None, ...]:
     if grad is None:
         return (None,) * 7
-    y, h, norms, weight1, gamma, weight2 = ctx.saved_tensors
+    *inputs, h, norms = ctx.saved_tensors
+    if wants_more_derivatives():
+        return *_gradients_of_composition(grad, inputs, ctx.eps), None
+    y, weight1, _, gamma, weight2, _ = inputs
     return *_grn_mlp_backward(grad, y, h, norms, weight1, gamma, weight2, ctx.eps), None
+
+
+def _gradients_of_composition(grad: Tensor, inputs: list[Tensor], eps: float) -> list[Tensor | None]:
+    """The gradients once more, as functions of ``grad`` and of the inputs."""
+    with torch.enable_grad():
+        views = [t.view_as(t) for t in inputs]  # an input may depend on another one, but their views do not
+        out = _compose(*views, eps)
+    needed = [view for view in views if view.requires_grad]
+    gradients = iter(torch.autograd.grad(out, needed, grad, create_graph=True))
+    return [next(gradients) if view.requires_grad else None for view in views]
 
 
 _grn_mlp.register_autograd(_backward, setup_context=_keep)

@@ -41,7 +41,7 @@ def find_masked_layout(name: str) -> "type[MaskedDense] | type[Packed] | type[Mi
         from cnxv2_mm.layouts.minkowski import Minkowski
 
         return Minkowski
-    if name not in MASKED_LAYOUTS:
+    if not isinstance(name, str) or name not in MASKED_LAYOUTS:
         raise ValueError(f"layout={name!r} is unknown; choose one of {', '.join(MASKED_LAYOUTS)}, minkowski")
     return MASKED_LAYOUTS[name]
 

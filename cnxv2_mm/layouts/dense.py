@@ -37,6 +37,8 @@ class Dense(Layout):
         return cls(images.shape[0], (images.shape[2] // STEM_STRIDE, images.shape[3] // STEM_STRIDE))
 
     def embed(self, images: Tensor, conv: nn.Conv2d) -> Tensor:
+        if not may_replace((conv, nn.Conv2d)):
+            return conv(images).permute(0, 2, 3, 1).contiguous()  # (N, C, H, W) -> (N, H, W, C)
         # A non-overlapping convolution is one matrix product over blocks of pixels, laid out as the weight is.
         height, width = self.size[0] * STEM_STRIDE, self.size[1] * STEM_STRIDE
         blocks = images[:, :, :height, :width].unfold(2, STEM_STRIDE, STEM_STRIDE).unfold(3, STEM_STRIDE, STEM_STRIDE)

@@ -1,13 +1,17 @@
 """The depthwise kernels against PyTorch's own convolution and its gradients, in float64."""
 
 import importlib
+import warnings
 
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 
+from cnxv2_mm import FCMAE, ConvNeXtV2
 from cnxv2_mm.kernels.depthwise import depthwise, packed_depthwise, scatter_rows, weight_gradient
-from tests.conftest import relative_error
+from tests.conftest import photographs, relative_error
+from tests.layouts.contract import ARCH
 
 kernel = importlib.import_module("cnxv2_mm.kernels.depthwise")
 
@@ -123,3 +127,70 @@ def test_autocast_runs_it_in_bfloat16_within_its_rounding():
     rounded = torch.autograd.grad(y.float().square().sum(), weight)[0]
     assert rounded.dtype == torch.float32
     assert (rounded - exact).norm() / exact.norm() < 0.02
+
+
+@pytest.mark.parametrize("cached", [2, 2 * 257, 10**9], ids=["one after another", "groups", "all at once"])
+def test_a_sum_over_many_images_is_rounded_once(cached, monkeypatch):
+    """bfloat16 has 8 significant bits: 1542 becomes 1544, but a sum of ones stays at 256, and six times 257 is 1536."""
+    monkeypatch.setattr(kernel, "CACHED_ELEMENTS", cached)
+    ones = torch.ones(6 * 257, 1, 1, 2, dtype=torch.bfloat16)
+    assert weight_gradient(ones, ones, 0, 1).flatten().tolist() == [1544, 1544]
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_gradients_can_be_differentiated(dilation):
+    x = torch.randn(2, 4, 3, 2, dtype=torch.float64, requires_grad=True)
+    weight, bias = parameters(2, 3, dtype=torch.float64)
+    assert torch.autograd.gradgradcheck(lambda *a: depthwise(*a, dilation, dilation), (x, weight, bias))
+
+
+def test_gradients_of_packed_cells_can_be_differentiated():
+    rows = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
+    places, size = torch.tensor([0, 13, 7, 23, 12]), (2, 3, 4)
+    weight, bias = parameters(2, 3, dtype=torch.float64)
+    packed = (lambda rows, *parameters: packed_depthwise(rows, places, size, *parameters), (rows, weight, bias))
+    assert torch.autograd.gradcheck(*packed)
+    assert torch.autograd.gradgradcheck(*packed)
+
+
+def test_no_images_give_no_map_and_zero_gradients():
+    """What PyTorch's own convolution does."""
+    x = torch.zeros(0, 5, 4, 3, requires_grad=True)
+    weight, bias = parameters(3, 7)
+    y = depthwise(x, weight, bias, 3)
+    assert y.shape == x.shape
+    y.sum().backward()
+    assert x.grad.shape == x.shape
+    for p in (weight, bias):
+        assert p.grad.shape == p.shape
+        assert not p.grad.any()
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_has_the_strides_of_the_weight(memory_format):
+    """Those of the one input channel differ between the two formats, and mean nothing."""
+    weight, bias = parameters(3, 7)
+    weight = weight.detach().to(memory_format=memory_format, copy=True).requires_grad_()
+    x = torch.randn(2, 5, 4, 3)
+    depthwise(x, weight, bias, 3).sum().backward()
+    assert weight.grad.stride() == weight.stride()
+    weight.grad = None
+    packed_depthwise(x.flatten(0, 2)[:9], torch.arange(9), (2, 5, 4), weight, bias).sum().backward()
+    assert weight.grad.stride() == weight.stride()
+
+
+def test_distributed_training_finds_every_gradient_laid_out_as_its_parameter(tmp_path):
+    """Otherwise it warns (``Grad strides do not match bucket view strides``) and copies at every step."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    backbone = DistributedDataParallel(ConvNeXtV2(ARCH, out_indices=(3,)))
+    pre_trainer = DistributedDataParallel(FCMAE(ConvNeXtV2(ARCH, out_indices=()), {"width": 16}))
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            backbone(photographs(2))[0].sum().backward()
+            pre_trainer(photographs(2), mode="loss")["loss"].backward()
+    finally:
+        torch.set_warn_always(False)
+        torch.distributed.destroy_process_group()
+    assert [str(w.message) for w in said if "strides" in str(w.message)] == []

@@ -1,5 +1,7 @@
 """Modules that somebody replaced or listens to are called; recordings hold PyTorch's own operations only."""
 
+import io
+
 import pytest
 import torch
 from torch import nn
@@ -26,6 +28,26 @@ def test_a_hooked_module_is_called_and_the_numbers_stay(backbone, name):
     assert relative_error(after, before) < 1e-5
     handle.remove()
     assert torch.equal(backbone(images)[0], before)
+
+
+def test_a_hooked_stem_is_called_and_the_numbers_stay(backbone):
+    images = photographs(1, size=(98, 67))  # pixels at the edge that fill no cell
+    (before,) = backbone(images)
+    calls = []
+    backbone.downsample_layers[0][0].register_forward_hook(lambda *_: calls.append(1))
+    (after,) = backbone(images)
+    assert calls == [1]
+    assert relative_error(after, before) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["dwconv", "pwconv1", "grn", "pwconv2"])
+@pytest.mark.parametrize("kind", ["forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"])
+def test_a_hook_of_any_kind_is_called(backbone, name, kind):
+    calls = []
+    register = getattr(backbone.stages[2][1].get_submodule(name), f"register_{kind}")
+    register(lambda *_: calls.append(1))
+    backbone(photographs(1))[0].sum().backward()
+    assert calls == [1]
 
 
 @pytest.mark.parametrize("name", ["dwconv", "pwconv1", "grn", "pwconv2"])
@@ -78,6 +100,29 @@ def test_a_replacement_may_have_the_name_of_what_it_replaces(backbone, name):
     assert relative_error(backbone(images)[0], before) > 1e-3
 
 
+def test_further_derivatives_pass_through_the_backbone(backbone):
+    """Forward mode, and gradients of gradients, against a finite difference of values and of gradients."""
+    backbone, images = backbone.double(), photographs(1, size=(64, 64)).double()
+    direction = torch.randn_like(images)
+    step = 1e-5 * direction
+
+    def value(x):
+        return backbone(x)[0].square().sum()
+
+    def slope(x):
+        x = x.detach().requires_grad_()
+        return torch.autograd.grad(value(x), x, create_graph=True)[0], x
+
+    with torch.no_grad():
+        _, ours = torch.func.jvp(value, (images,), (direction,))
+        expected = (value(images + step) - value(images - step)) / 2e-5
+    assert ours.item() == pytest.approx(expected.item(), rel=1e-5)
+    gradient, x = slope(images)
+    (ours,) = torch.autograd.grad((gradient * direction).sum(), x)
+    expected = (slope(images + step)[0] - slope(images - step)[0]) / 2e-5
+    assert relative_error(ours, expected) < 1e-5
+
+
 # Warnings of our own code, a tracer's among them, are errors here: see pyproject.toml.
 def recordings(backbone: nn.Module, images: torch.Tensor) -> dict[str, tuple[str, nn.Module]]:
     traced = torch.jit.trace(backbone, images)
@@ -95,3 +140,26 @@ def test_recordings_hold_pytorchs_operations_only_and_compute_the_same(backbone,
     text, recorded = recordings(backbone, images)[way]
     assert "cnxv2_mm::" not in text
     assert relative_error(recorded(images)[0], backbone(images)[0]) < 1e-5
+
+
+def test_a_recording_runs_on_images_of_other_sizes(backbone):
+    """Its stem is the convolution: blocks of pixels would be cut for the size that was recorded."""
+    backbone.eval()
+    traced = torch.jit.trace(backbone, photographs(2))
+    operations = [node.kind() for node in traced.inlined_graph.nodes()]
+    stem_and_downsampling, blocks = 4, sum(ARCH["depths"])
+    assert operations.count("aten::_convolution") == stem_and_downsampling + blocks
+    assert "aten::unfold" not in operations
+    for images in (photographs(1, size=(64, 160)), photographs(3, size=(98, 67))):
+        assert relative_error(traced(images)[0], backbone(images)[0]) < 1e-5
+
+
+def test_the_onnx_exporter_takes_images_of_any_size(backbone, monkeypatch):
+    """The exporter of mmdeploy, mmpretrain and timm, which works on traces; sizes that are named stay open."""
+    # Its last step looks for operators of onnxscript and needs the onnx package even where there are none.
+    parts = "torch.onnx._internal.torchscript_exporter.onnx_proto_utils._add_onnxscript_fn"
+    monkeypatch.setattr(parts, lambda model, _: model)
+    file, axes = io.BytesIO(), {0: "batch", 2: "height", 3: "width"}
+    options = {"dynamo": False, "input_names": ["images"], "output_names": ["maps"]}
+    torch.onnx.export(backbone.eval(), (photographs(2),), file, dynamic_axes={"images": axes, "maps": axes}, **options)
+    assert b"height" in file.getvalue()

@@ -4,6 +4,7 @@ import importlib
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -28,6 +29,10 @@ def composed(y, weight1, bias1, gamma, beta, weight2, bias2):
     return F.linear(hidden, weight2, bias2)
 
 
+def with_eps(*args):
+    return kernel.grn_mlp(*args, GRN_EPS)
+
+
 @pytest.mark.parametrize("n", [1, 3])
 @pytest.mark.parametrize("cached", [1, 500, 10**9], ids=["an image at a time", "uneven groups", "all at once"])
 def test_values_and_gradients_are_those_of_the_composition(n, cached, device, monkeypatch):
@@ -43,7 +48,58 @@ def test_values_and_gradients_are_those_of_the_composition(n, cached, device, mo
 
 def test_gradients_are_those_of_finite_differences():
     args = arguments(2, (2, 1), 2, 3, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda *a: kernel.grn_mlp(*a, GRN_EPS), args)
+    assert torch.autograd.gradcheck(with_eps, args)
+
+
+def test_further_derivatives_are_those_of_finite_differences():
+    """Gradients of gradients and forward-mode derivatives."""
+    args = arguments(2, (2, 1), 2, 3, dtype=torch.float64)
+    assert torch.autograd.gradgradcheck(with_eps, args)
+    assert torch.autograd.gradcheck(with_eps, args, check_forward_ad=True)
+
+
+def test_gradients_are_the_same_whether_they_are_differentiated_or_not():
+    """Also where one input depends on another, as the second bias always does on the second weight."""
+    y, weight1, *rest = arguments(dtype=torch.float64)
+    result = with_eps(y * weight1.sum(), weight1, *rest)
+    once, more = (
+        torch.autograd.grad(result.sum(), (y, weight1, *rest), create_graph=c, retain_graph=True) for c in (0, 1)
+    )
+    for name, a, b in zip(NAMES, once, more, strict=True):
+        torch.testing.assert_close(a, b, msg=lambda message, name=name: f"{name}: {message}")
+
+
+def test_forward_mode_works_where_nothing_requires_a_gradient():
+    args = [a.detach() for a in arguments(dtype=torch.float64)]
+    direction = torch.randn_like(args[0])
+    with torch.no_grad(), forward_ad.dual_level():
+        dual = (forward_ad.make_dual(args[0], direction), *args[1:])
+        ours, expected = (forward_ad.unpack_dual(f(*dual)).tangent for f in (with_eps, composed))
+    torch.testing.assert_close(ours, expected)
+    step = 1e-6 * direction
+    difference = with_eps(args[0] + step, *args[1:]) - with_eps(args[0] - step, *args[1:])
+    torch.testing.assert_close(ours, difference / 2e-6, rtol=1e-6, atol=1e-6)
+
+
+def test_a_gradient_taken_in_forward_mode_keeps_its_tangent():
+    """Oracle: the gradient is linear in what is passed to it."""
+    args = arguments(dtype=torch.float64)
+    y = with_eps(*args)
+    grad, tangent = torch.randn(2, *y.shape, dtype=torch.float64)
+    (expected,) = torch.autograd.grad(y, args[1], tangent, retain_graph=True)
+    with forward_ad.dual_level():
+        (gradient,) = torch.autograd.grad(y, args[1], forward_ad.make_dual(grad, tangent))
+        torch.testing.assert_close(forward_ad.unpack_dual(gradient).tangent, expected)
+
+
+def test_no_images_give_no_result_and_zero_gradients():
+    args = arguments(0)
+    result = with_eps(*args)
+    assert result.shape == args[0].shape
+    result.sum().backward()
+    for name, arg in zip(NAMES, args, strict=True):
+        assert arg.grad.shape == arg.shape, name
+        assert not arg.grad.any(), name
 
 
 def test_a_silent_channel_has_finite_gradients():

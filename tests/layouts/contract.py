@@ -7,9 +7,10 @@ import copy
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnxv2_mm import ConvNeXtV2
+from cnxv2_mm.layouts import Layout, find_masked_layout
 from cnxv2_mm.masking import enlarge, random_visible
 from tests.conftest import photographs, relative_error, wake_grn
 
@@ -149,5 +150,27 @@ class MaskedLayoutContract:
         for stage in backbone.stages:
             for block in stage:
                 block.drop_path.rate = 0.999
-        images, visible = photographs(1), random_visible(1, (3, 2), 3)
+        images, visible = photographs(3), random_visible(3, (3, 2), 3)
         assert relative_error(self.encode(backbone, images, visible), self.encode(bare, images, visible)) < 1e-5
+
+    def cells(self) -> tuple[Layout, Tensor]:
+        """The first stage's layout of three images, and cells that it stores."""
+        layout = find_masked_layout(self.layout).of_patches(random_visible(3, (3, 2), 2), 2, 32)
+        return layout, layout.embed(photographs(3), nn.Conv2d(3, 8, 4, stride=4)).detach()
+
+    def test_a_value_for_each_image_reaches_its_cells_alone(self):
+        layout, x = self.cells()
+        values = torch.tensor([0.0, 1.0, -2.0])
+        expected = layout.to_dense(x) * values.view(3, 1, 1, 1)
+        assert torch.equal(layout.to_dense(x * layout.per_image(values)), expected)
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    def test_norms_of_large_half_precision_numbers_are_float32(self, dtype):
+        """Oracle: the definition in float64. The norms exceed float16's 65504; bfloat16 would be off by some 1e-3."""
+        layout, x = self.cells()
+        x = (10000 + 30000 * torch.rand(x.shape)).to(dtype)
+        norm = layout.image_norm(x)
+        assert norm.dtype == torch.float32
+        dense = layout.to_dense(x).double()
+        expected = dense.square().sum((1, 2), keepdim=True).sqrt() * (dense != 0)
+        assert relative_error(layout.to_dense(torch.ones_like(x, dtype=torch.float32) * norm), expected) < 1e-5

@@ -64,7 +64,7 @@ class TestWithoutALength:
     def test_a_cut_file(self, server, target, content):
         server.content, server.length = content, None
         server.breaks = [len(content) - 100] * ATTEMPTS
-        refuse(server, target, r"it is damaged \(.*cut short", requests=ATTEMPTS)
+        refuse(server, target, "it is damaged", requests=ATTEMPTS)
 
     def test_what_was_cut_once_comes_whole(self, server, target, content):
         server.content, server.length = content, None

@@ -35,6 +35,9 @@ ROWS = [
     "cpu_processes",
     "analysis",
     "data_check",
+    "saving",
+    "resuming",
+    "seeding",
     "runner_config",
     "swap",
 ]

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 from mmengine.fileio import put_text
+from mmengine.hooks import CheckpointHook
 
 from cnxv2_mm.checkpoints import is_whole
 from cnxv2_mm.resuming import _last_checkpoint
 from cnxv2_mm.runner_config import build_runner
-from cnxv2_mm.saving import WholeCheckpointHook, write_whole
+from cnxv2_mm.saving import write_whole
 from tests.tools.conftest import CONFIG
 
 
@@ -31,7 +32,7 @@ def small_disk(folder):
     if not mounted:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        yield
+        yield mounted
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         if mounted:
@@ -52,7 +53,18 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    """Below a file there is no folder, for root neither."""
+    """Read-only, for root too where a file system may be mounted; and below a file, where there is no folder."""
+    with small_disk(tmp_path / "disk") as mounted:
+        file = tmp_path / "disk" / "iter_2.pth"
+        write_whole(b"good", file)
+        if mounted:
+            subprocess.check_call(["mount", "-o", "remount,ro", str(file.parent)])
+        else:
+            file.parent.chmod(0o500)
+        if mounted or os.geteuid():
+            with pytest.raises(OSError, match=r"iter_2\.pth could not be written \((Read-only|Permission)"):
+                write_whole(b"new", file)
+        assert file.read_bytes() == b"good"
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"file/iter_2\.pth could not be written \(File exists\)"):
         write_whole(b"new", tmp_path / "file" / "iter_2.pth")
@@ -83,36 +95,42 @@ def trained(tmp_path_factory):
 
 
 def checkpoint_hook(runner):
-    (hook,) = (hook for hook in runner.hooks if isinstance(hook, WholeCheckpointHook))
+    (hook,) = (hook for hook in runner.hooks if isinstance(hook, CheckpointHook))
     return hook
 
 
 def killed_while_saving(runner, at):
-    """Saves iteration 4 and a new best in a copy of this process; it dies before its ``at``-th change of a file.
+    """Saves iteration 4 and a new best in a copy of this process; it dies at its ``at``-th change of a file.
+
+    That is before a file is renamed or removed, or just after it was opened for writing, which empties it.
 
     Returns:
         Whether it was killed; False: there are fewer changes.
     """
     child = os.fork()
-    if child == 0:
-        count = 0
+    if child:
+        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    count = 0
 
-        def watch(event, arguments):
-            nonlocal count
-            changes = event in ("os.rename", "os.remove", "os.truncate", "shutil.rmtree")
-            writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
-            if (changes or writes) and runner.work_dir in str(arguments[0]):
-                count += 1
-                if count == at:
-                    os.kill(os.getpid(), signal.SIGKILL)
+    def watch(event, arguments):
+        nonlocal count
+        writes = event == "open" and isinstance(arguments[1], str) and "w" in arguments[1]
+        if not (writes or event in ("os.rename", "os.remove")) or runner.work_dir not in str(arguments[0]):
+            return
+        count += 1
+        if count == at:
+            if writes:
+                os.close(os.open(arguments[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+            os.kill(os.getpid(), signal.SIGKILL)
 
+    try:
         sys.addaudithook(watch)
         hook = checkpoint_hook(runner)
         runner.train_loop._iter = 4
         hook._save_checkpoint_with_step(runner, 4, {"epoch": 0, "iter": 4})
         hook._save_best_checkpoint(runner, {"digits/accuracy": 2.0})
+    finally:
         os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
 def test_a_run_killed_at_any_moment_of_a_save_can_be_resumed(trained):

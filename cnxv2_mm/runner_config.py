@@ -18,11 +18,13 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
-from cnxv2_mm.checkpoints import allow_checkpoint_types
+from cnxv2_mm.checkpoints import trust_pickle
 from cnxv2_mm.cpu_processes import prepare_cpu_processes
 from cnxv2_mm.fsdp import check_hooks
+from cnxv2_mm.saving import protect_checkpoints
+from cnxv2_mm.seeding import make_repeatable
 
 _LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -49,6 +51,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="config file, or <library>::<file> for one of an installed library's own")
     parser.add_argument("--work-dir", help="folder of logs and checkpoints (default: work_dirs/<config name>)")
     parser.add_argument("--amp", action="store_true", help="mixed precision; on the CPU this means bfloat16")
+    parser.add_argument("--trust-pickle", action="store_true", help="read checkpoints even if that runs code in them")
     parser.add_argument("--no-pin-memory", action="store_true", help="leave batches in pageable memory")
     parser.add_argument("--no-persistent-workers", action="store_true", help="start data workers anew for every epoch")
     parser.add_argument(
@@ -99,7 +102,8 @@ def shipped_config(path: str) -> Path:
 
 def set_run(config: Config, args: argparse.Namespace) -> None:
     """Set what every run has: working folder, launcher and loaders, from the common arguments."""
-    allow_checkpoint_types()
+    if args.trust_pickle:
+        trust_pickle()
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     config.launcher = args.launcher
     if args.work_dir is not None:
@@ -197,48 +201,6 @@ def scale_learning_rate(config: Config) -> None:
     settings.base_batch_size = settings.images_per_step / config.optim_wrapper.get("accumulative_counts", 1)
 
 
-def resume(config: Config, checkpoint: str) -> None:
-    """Continue an interrupted training.
-
-    Args:
-        checkpoint: a file or address, or ``auto`` for the last checkpoint of the working folder; where there is none,
-            the training starts from the beginning, with the config's ``load_from``.
-
-    Raises:
-        FileNotFoundError: no such file.
-    """
-    if checkpoint == "auto":
-        found = _last_checkpoint(Path(config.work_dir))
-        if found is None:
-            print_log(
-                f"No checkpoint to resume in {config.work_dir}: training starts from the beginning.", logger="current"
-            )
-            config.resume = False
-            return
-        checkpoint = str(found)
-    check_checkpoint(checkpoint)
-    config.resume = True
-    config.load_from = checkpoint
-
-
-def _last_checkpoint(work_dir: Path) -> Path | None:
-    """What mmengine noted as the last checkpoint, also in a folder that was moved since."""
-    if not (work_dir / "last_checkpoint").is_file():
-        return None
-    noted = Path(find_latest_checkpoint(str(work_dir)))
-    return noted if noted.is_file() else work_dir / noted.name
-
-
-def check_checkpoint(checkpoint: str) -> None:
-    """Refuse a checkpoint that is no file; addresses such as ``https://...`` are left to mmengine.
-
-    Raises:
-        FileNotFoundError: no such file.
-    """
-    if "://" not in checkpoint and not Path(checkpoint).is_file():
-        raise FileNotFoundError(f"checkpoint {checkpoint!r} does not exist (looked for {Path(checkpoint).absolute()}).")
-
-
 def use_tta(config: Config) -> None:
     """Test with augmentation: the config's ``tta_model`` and ``tta_pipeline``, or both mirror images.
 
@@ -334,7 +296,9 @@ def build_runner(config: Config) -> Runner:
         ValueError: the config averages weights under FSDP.
     """
     check_hooks(config)
-    if "runner_type" not in config:
-        return Runner.from_cfg(config)
-    config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly
-    return RUNNERS.build(config)
+    if "runner_type" in config:
+        config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly
+    runner = RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)
+    protect_checkpoints(runner)
+    make_repeatable(runner)
+    return runner

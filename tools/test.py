@@ -10,7 +10,7 @@ from pathlib import Path
 from mmengine.registry import METRICS
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
-from cnxv2_mm import command_line, runner_config
+from cnxv2_mm import command_line, resuming, runner_config
 from cnxv2_mm.data_check import check_data
 
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     args = parse_args(argv)
     config = runner_config.load_config(args.config, args.cfg_options)
     runner_config.set_run(config, args)
-    runner_config.check_checkpoint(args.checkpoint)
+    resuming.check_checkpoint(args.checkpoint)
     config.load_from, config.resume = args.checkpoint, False
     if args.amp:
         config.test_cfg.fp16 = True

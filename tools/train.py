@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
-from cnxv2_mm import command_line, runner_config
+from cnxv2_mm import command_line, resuming, runner_config
 from cnxv2_mm.data_check import check_data
 
 
@@ -21,6 +21,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         const="auto",
         metavar="CHECKPOINT",
         help="continue from a checkpoint; without a value or with 'auto', from the last one in the work folder",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="start over in a work folder that has checkpoints of an earlier run"
     )
     parser.add_argument("--no-validate", action="store_true", help="never validate")
     parser.add_argument(
@@ -40,8 +43,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         runner_config.use_amp(config)
     if args.auto_scale_lr:
         runner_config.scale_learning_rate(config)
+    if args.resume is None and config.get("resume"):  # as mmengine reads a config
+        args.resume = config.get("load_from") or "auto"
     if args.resume is not None:
-        runner_config.resume(config, args.resume)
+        resuming.resume(config, args.resume)
+    if not config.get("resume") and not args.overwrite:
+        resuming.check_work_dir(config)
     runner_config.check_amp_device(config)
     check_data(config, ("train_dataloader", "val_dataloader"))
     runner_config.build_runner(config).train()

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import ConfigDict
 from mmengine.fileio import get_local_path
 from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from torch import Tensor
 
 from cnxv2_mm import zoo
@@ -26,24 +28,39 @@ from cnxv2_mm.zoo.checkpoint_format import Kind, is_whole_pickle, recognise
 # EMAHook 'state_dict' is the average and 'ema_state_dict' what was being trained.
 ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model", "ema_state_dict")
 _SHOWN = 8
+# PyTorch's own switch, for all files of a process.
+TRUST = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+
+
+def trust_pickle() -> None:
+    """Lets every checkpoint that this process reads run the code that is in it."""
+    os.environ[TRUST] = "1"
+
+
+def is_trusted() -> bool:
+    """Whether the user has asked for that."""
+    return os.environ.get(TRUST, "0").lower() in ("1", "y", "yes", "true")
 
 
 def allow_checkpoint_types() -> None:
     """Lets PyTorch's restricted unpickler read what mmengine and the official code keep beside the tensors.
 
-    That is the history of what was logged, numpy's numbers and argparse's options. Since 2.6 torch reads tensors and
-    plain containers only; mmengine 0.10.7 then fails to resume and to load, and the maintained family allows
-    ``getattr`` on anything. Naming the few harmless types keeps the restriction.
+    That is the history of what was logged, numpy's arrays and numbers, parts of configs, schedulers and argparse's
+    options. Since 2.6 torch reads tensors and plain containers only; mmengine 0.10.7 then fails to resume and to load,
+    and the maintained family allows ``getattr`` on anything. Naming the few harmless types keeps the restriction.
     """
     multiarray = (np._core if hasattr(np, "_core") else np.core).multiarray
-    dtypes = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.uint8, np.bool_)]
+    dtypes = {type(np.dtype(kind)) for kind in "?bhilqBHILQefdFDU"}
     torch.serialization.add_safe_globals(
         [
             HistoryBuffer,
-            (_history_statistic, "builtins.getattr"),
+            OneCycleParamScheduler,
+            (_getattr, "builtins.getattr"),
+            ConfigDict,
             Namespace,
-            multiarray._reconstruct,
-            multiarray.scalar,
+            # numpy 2 has moved them; a file has the names of the numpy that wrote it.
+            *((multiarray._reconstruct, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
+            *((multiarray.scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
             np.ndarray,
             np.dtype,
             *dtypes,
@@ -51,9 +68,15 @@ def allow_checkpoint_types() -> None:
     )
 
 
-def _history_statistic(owner: type, name: str) -> Callable[..., Any]:
-    """The one use of ``getattr`` in mmengine's checkpoints: a log history names its own methods."""
-    if owner is not HistoryBuffer or name not in ("mean", "max", "min", "current"):
+# The uses of ``getattr`` in mmengine's checkpoints: two classes whose objects keep functions of their class.
+_FUNCTIONS = {
+    HistoryBuffer: ("mean", "max", "min", "current"),
+    OneCycleParamScheduler: ("_annealing_cos", "_annealing_linear"),
+}
+
+
+def _getattr(owner: type, name: str) -> Callable[..., Any]:
+    if not isinstance(owner, type) or name not in _FUNCTIONS.get(owner, ()):
         raise UnpicklingError(f"the checkpoint asks for {name!r} of {owner!r}, which no checkpoint of mmengine does.")
     return getattr(owner, name)
 
@@ -122,7 +145,7 @@ def _read(path: Path, trust_pickle: bool) -> Any:
         if safetensors is not None:
             return safetensors.load_file(path)
         with path.open("rb") as file:  # from a path, torch goes by the ending
-            return torch.load(file, map_location="cpu", weights_only=not trust_pickle)
+            return torch.load(file, map_location="cpu", weights_only=not (trust_pickle or is_trusted()))
     except Exception as error:  # damaged bytes make an unpickler fail in any way
         reason = str(error).strip().split("\n")[0][:100] or type(error).__name__
         if trust_pickle and isinstance(error, (ImportError, AttributeError)):

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from tests.checkpoints.hostile import write_hostile
+
 PRETRAIN_CONFIG = """
 default_scope = "mmpretrain"
 model = dict(
@@ -77,6 +79,13 @@ def test_wrong_arguments(run_test, config, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run_test([str(config), "some.pth", "--out", "predictions.json"])
     assert "must end in .pkl" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_runs_code_is_refused(run_test, config, tmp_path):
+    hostile, trace = write_hostile(tmp_path, state_dict={})
+    with pytest.raises(ValueError, match=r"hostile\.pth' holds more than tensors.*--trust-pickle"):
+        run_test([str(config), str(hostile), "--work-dir", str(tmp_path / "test")])
+    assert not trace.exists()
 
 
 def test_weights_of_another_model_are_refused(run_training, run_test, config, tmp_path):

@@ -10,6 +10,8 @@ import torch
 from mmengine.config import Config
 
 from cnxv2_mm.checkpoints import allow_checkpoint_types
+from cnxv2_mm.checkpoints.files import TRUST
+from tests.checkpoints.hostile import write_hostile
 from tests.tools.toy_digits import DigitClassifier
 
 
@@ -50,6 +52,35 @@ def test_resume_follows_a_moved_folder_and_starts_afresh_in_an_empty_one(run_tra
     options = ["--cfg-options", "train_cfg.max_iters=6"]
     run_training([str(config), "--work-dir", str(tmp_path / "moved"), "--resume", "auto", *options])
     assert optimizer_steps(read(tmp_path / "moved" / "iter_6.pth")) == {6}
+
+
+def test_a_folder_with_checkpoints_is_not_trained_in_again_unasked(run_training, config, tmp_path):
+    arguments = [str(config), "--work-dir", str(tmp_path / "run"), "--cfg-options"]
+    run_training([*arguments, "train_cfg.max_iters=2"])
+    first = (tmp_path / "run" / "iter_2.pth").read_bytes()
+    with pytest.raises(ValueError, match=r"--resume, give another --work-dir, or start over with --overwrite"):
+        run_training([*arguments, "train_cfg.max_iters=2"])
+    assert (tmp_path / "run" / "iter_2.pth").read_bytes() == first
+    # A kill has left the note of the last checkpoint empty; the config asks to resume, as mmengine's own do.
+    (tmp_path / "run" / "last_checkpoint").write_text("")
+    run_training([*arguments, "train_cfg.max_iters=3", "resume=True"])
+    assert optimizer_steps(read(tmp_path / "run" / "iter_3.pth")) == {3}
+    run_training([*arguments, "train_cfg.max_iters=1", "--overwrite"])
+    assert optimizer_steps(read(tmp_path / "run" / "iter_1.pth")) == {1}
+
+
+@pytest.mark.parametrize("entrance", ["--resume={}", "--cfg-options=load_from={}"])
+def test_a_checkpoint_that_runs_code_is_refused(entrance, run_training, config, tmp_path, monkeypatch):
+    monkeypatch.setenv(TRUST, "0")
+    state = DigitClassifier().state_dict()
+    hub = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
+    hostile, trace = write_hostile(tmp_path, state_dict=state, message_hub=hub, meta={"epoch": 0, "iter": 1})
+    arguments = [str(config), "--work-dir", str(tmp_path / "run"), entrance.format(hostile)]
+    with pytest.raises(ValueError, match=r"hostile\.pth' holds more than tensors.*--trust-pickle"):
+        run_training(arguments)
+    assert not trace.exists()
+    run_training([*arguments[:3], "--trust-pickle", arguments[3]])
+    assert trace.exists()
 
 
 def test_options_change_the_config_and_validation_can_be_dropped(run_training, config, tmp_path):

@@ -37,6 +37,7 @@ def run_training(config: Path, folder: Path, options: list[str], title: str, con
     """Train a config in ``folder`` with these changes to it; keeps the output and raises as :func:`train` does."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(ROOT / "tools/train.py"), str(config), "--work-dir", str(folder)]
+    command += ["--overwrite"]  # every demo starts over
     command += ["--cfg-options", *options] if options else []
     started = time.monotonic()
     _run(command, folder / OUTPUT, title, console)

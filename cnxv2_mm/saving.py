@@ -1,0 +1,196 @@
+"""A checkpoint is whole or not there, whenever a run is killed or the disk is full.
+
+mmengine opens the file and writes into it. Killed meanwhile, it leaves half a checkpoint or an empty
+``last_checkpoint``, and what the new checkpoint was to replace is removed before. In our runs a file is written under
+another name, forced to the disk and then renamed; what it replaces is removed last.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+
+LAST_CHECKPOINT = "last_checkpoint"
+_PART = ".part"
+
+
+def protect_checkpoints(runner: Runner) -> None:
+    """Makes a run save as described above, whatever its config says of checkpoints.
+
+    Args:
+        runner: Its checkpoint hooks are replaced, those of classes that a user derived excepted; so is mmengine's
+            writing of local files in this process.
+    """
+    register_backend("local", WholeFiles, force=True, prefixes="")
+    for hook in runner.hooks:
+        if type(hook) is CheckpointHook:
+            hook.__class__ = WholeCheckpointHook
+
+
+def write_whole(content: bytes, path: str | os.PathLike[str]) -> None:
+    """Writes a file that has all of its content or, if this fails or is cut short, the content it had before.
+
+    Args:
+        content: All of it.
+        path: The target; a symbolic link stays one. Its folder is made if there is none.
+
+    Raises:
+        OSError: The disk is full, the folder cannot be written, and so on.
+    """
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{target.name}{_PART}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise OSError(
+            f"{os.fspath(path)} could not be written ({error.strerror}): nothing that was saved before is lost; make "
+            "room, or the folder writable, and go on with --resume."
+        ) from error
+    with suppress(OSError):  # the new name too; not every file system can
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class WholeFiles(LocalBackend):
+    """mmengine's backend for local files, with :func:`write_whole`."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Writes bytes."""
+        path = Path(filepath)
+        if path.exists() and not path.is_file():  # a device or a pipe
+            super().put(obj, filepath)
+            return
+        write_whole(obj, path)
+
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = "utf-8") -> None:
+        """Writes text."""
+        self.put(obj.encode(encoding), filepath)
+
+
+class WholeCheckpointHook(CheckpointHook):
+    """mmengine's hook in another order: write the checkpoint, note it as the last, remove what it replaces.
+
+    A checkpoint between two steps of the optimiser, as gradients are accumulated, holds the gradients so far.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """As mmengine's; best checkpoints are those of this run's folder, not of the one that it was copied from."""
+        super().before_train(runner)
+        if getattr(self, "best_ckpt_path", None):
+            self.best_ckpt_path = self._here(self.best_ckpt_path)
+        for metric, path in getattr(self, "best_ckpt_path_dict", {}).items():
+            self.best_ckpt_path_dict[metric] = path and self._here(path)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Adds the gradients, if an optimiser step is still to come for them."""
+        if "optimizer" not in checkpoint or not _accumulated(runner):
+            return
+        if runner.world_size > 1:
+            runner.logger.warning(
+                f"The checkpoint of iteration {checkpoint['meta']['iter']} lies within an accumulation of gradients; "
+                "those of several processes are not saved, and a run resumed from it will lack them. Save every "
+                "multiple of optim_wrapper.accumulative_counts iterations."
+            )
+            return
+        gradients = {name: p.grad.cpu() for name, p in runner.model.named_parameters() if p.grad is not None}
+        checkpoint["gradients"] = gradients
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Takes the gradients back, if the run is resumed."""
+        if not runner._resume:
+            return
+        gradients = checkpoint.get("gradients", {})
+        for name, parameter in runner.model.named_parameters():
+            if name in gradients:
+                parameter.grad = gradients[name].to(parameter)
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
+        outdated = []
+        if self.max_keep_ckpts > 0 and step not in list(self.keep_ckpt_ids)[-1:]:
+            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
+                outdated = [self.keep_ckpt_ids[0]]
+            self.keep_ckpt_ids.append(step)  # at its greatest length the queue drops its first
+            runner.message_hub.update_info("keep_ckpt_ids", list(self.keep_ckpt_ids))
+        name = self.filename_tmpl.format(step)
+        self.last_ckpt = self._here(name)
+        runner.message_hub.update_info("last_ckpt", self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        if is_main_process():
+            write_whole(self.last_ckpt.encode(), Path(runner.work_dir) / LAST_CHECKPOINT)
+            self._remove(self._here(self.filename_tmpl.format(old)) for old in outdated)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
+        with self._removing_last():
+            super()._save_best_checkpoint(runner, metrics)
+
+    @contextmanager
+    def _removing_last(self) -> Iterator[None]:
+        """What is removed meanwhile goes at the end, if nothing has failed."""
+        backend = self.file_backend
+        self.file_backend = later = _RemoveLater(backend)
+        try:
+            yield
+        finally:
+            self.file_backend = backend
+        self._remove(later.paths)
+
+    def _here(self, path: str) -> str:
+        return self.file_backend.join_path(self.out_dir, os.path.basename(path))
+
+    def _remove(self, paths: Iterator[str] | list[str]) -> None:
+        """Removes checkpoints that were not written anew under the same name."""
+        best = getattr(self, "best_ckpt_path_dict", None) or {"": getattr(self, "best_ckpt_path", None)}
+        for path in set(paths) - {self.last_ckpt, *best.values()}:
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
+            elif self.file_backend.isdir(path):  # a checkpoint of DeepSpeed
+                self.file_backend.rmtree(path)
+
+
+class _RemoveLater:
+    """A storage backend that only takes down what to remove."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self.paths: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def remove(self, path: str) -> None:
+        self.paths.append(path)
+
+    rmtree = remove
+
+
+def _accumulated(runner: Runner) -> bool:
+    """Whether gradients wait for more before the optimiser's next step."""
+    wrapper = runner.optim_wrapper
+    counts = getattr(wrapper, "_accumulative_counts", 1)
+    return counts > 1 and not wrapper.should_update()

@@ -41,6 +41,8 @@ def needs_contiguous(model: MutableMapping[str, Any], maps: Maps, scope: str) ->
         if refused:
             return True
     for name, owner, key in heads(model):
+        if "head" not in name:  # a language model or an encoder, which may fetch weights while it is built
+            continue
         for call in _calls(name, owner[key], model, maps.image_size, scope):
             try:
                 refused, _ = _try_both(call, inputs)
@@ -72,8 +74,8 @@ def _calls(
 ) -> Iterator[Callable[[Any], Any]]:
     """What a head does with maps: it predicts, or at least runs; nothing if it wants more than can be given."""
     try:
-        without_numbers = meta.build(config, scope)
-        ways = {way: _arguments(getattr(without_numbers, way, None), model, image_size) for way in _WAYS}
+        kind = meta.find_type(config, scope)
+        ways = {way: _arguments(getattr(kind, way, None), model, image_size) for way in _WAYS}
         if all(arguments is None for arguments in ways.values()):
             return
         head = meta.build_with_numbers(config, scope).eval()
@@ -108,6 +110,6 @@ def _arguments(
         "batch_img_metas": [dict(about) for _ in range(NUM_IMAGES)],
         "test_cfg": model.get("test_cfg"),
     }
-    _, *others = inspect.signature(function).parameters.values()
+    _, _, *others = inspect.signature(function).parameters.values()  # itself and the maps
     required = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     return {key: known[key] for key in required} if set(required) <= set(known) else None

@@ -50,6 +50,12 @@ def build_with_numbers(config: Mapping[str, Any] | Sequence[Any], scope: str) ->
         return registry.build(_plain(config))
 
 
+def find_type(config: Mapping[str, Any], scope: str) -> type | None:
+    """The class that a config names, without building it."""
+    with MODELS.switch_scope_and_registry(config.get("_scope_") or scope) as registry:
+        return registry.get(config["type"]) if isinstance(config["type"], str) else config["type"]
+
+
 def run(module: nn.Module, inputs: Tensor | tuple[Tensor, ...], with_graph: bool = False) -> object:
     """What a module of :func:`build` returns; one that cannot do without numbers is moved to the CPU and given zeros.
 

@@ -50,6 +50,17 @@ class FormatHead(BaseModule):
         return x.view(NUM_IMAGES, -1) if self.views_in == "predict" else x
 
 
+@MODELS.register_module()
+class FormatFetching(BaseModule):
+    """Fetches a language model while it is built, as GLIP's head does, and cannot do with maps alone anyway."""
+
+    def __init__(self):
+        pytest.fail("was built")
+
+    def forward(self, maps, words):
+        return maps, words
+
+
 def centernet():
     neck = {"type": "CTResNetNeck", "in_channels": 8, "num_deconv_filters": (4,), "num_deconv_kernels": (4,)}
     neck["use_dcn"] = False
@@ -74,6 +85,9 @@ def centernet():
         ("mmengine", {"head": {"type": "FormatHead", "views_in": "forward", "needs": "boxes"}}, True),
         ("mmengine", {"head": {"type": "FormatHead", "views_in": "predict", "needs": "boxes"}}, False),
         ("mmengine", {"head": {"type": "NoSuchHead"}}, False),
+        ("mmengine", {"head": {"type": "FormatFetching"}}, False),
+        ("mmengine", {"language_model": {"type": "FormatHead", "views_in": "forward"}}, False),
+        ("mmpretrain", {"head": {"_scope_": "mmseg", "type": "DMHead", "filter_sizes": (1, 3), **SEGMENTER}}, True),
     ],
 )
 def test_who_wants_contiguous_maps(scope, model, expected):

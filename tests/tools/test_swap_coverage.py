@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from rich.console import Console
 from torch import nn
 
@@ -154,6 +155,7 @@ WELL = ("predicted", "")
     [
         ("mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py", WELL),
         ("mmdet::centernet/centernet_r18_8xb16-crop512-140e_coco.py", WELL),
+        ("mmdet::sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco.py", WELL),  # its proposals are made by itself alone
         ("mmseg::pspnet/pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py", WELL),
         ("mmpretrain::resnet/resnet18_8xb32_in1k.py", WELL),
         # Whoever learns without labels has nothing to predict.
@@ -232,7 +234,7 @@ def test_a_prediction_gives_a_result_for_each_image(monkeypatch):
     monkeypatch.setattr(predicting, "make_prediction_batch", lambda config: {"inputs": inputs})
     for inputs in ([0, 0], [0]):
         if len(inputs) == 2:
-            predicting.predict_once(None)
+            predicting.predict_once(Config({"model": {}}))
         else:
             with pytest.raises(predicting.PredictionFailed, match="2 results for 1 inputs"):
-                predicting.predict_once(None)
+                predicting.predict_once(Config({"model": {}}))

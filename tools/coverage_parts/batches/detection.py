@@ -35,7 +35,11 @@ def pictures_to_detect(config: Config) -> dict[str, Any]:
         return {**batch, "inputs": list(batch["inputs"][0])}
     if _is_tracker(config):
         return _videos(config, _side(config), number=1)
-    return _pictures(config, _side(config))
+    batch = _pictures(config, _side(config))
+    if any(values_of(config.model, "rpn_head")):  # proposals in the samples would be taken in the place of its own
+        for sample in batch["data_samples"]:
+            del sample.proposals
+    return batch
 
 
 def _side(config: Config) -> int:

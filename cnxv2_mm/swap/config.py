@@ -8,14 +8,16 @@ from typing import Any, Literal
 
 from mmengine.config import Config, ConfigDict
 
+from cnxv2_mm.backbone import NUM_STAGES
 from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.swap import meta
-from cnxv2_mm.swap.consumers import adapt, is_teacher, needs_contiguous
+from cnxv2_mm.swap.consumers import adapt, is_teacher
+from cnxv2_mm.swap.formats import needs_contiguous
 from cnxv2_mm.swap.measure import Maps, OldBackbone, measure
 from cnxv2_mm.swap.optimizer import use_adamw
 from cnxv2_mm.swap.preprocessing import normalise_images
 from cnxv2_mm.swap.refusal import SwapRefused
-from cnxv2_mm.swap.stages import Stages, choose_stages
+from cnxv2_mm.swap.stages import Stages, choose_stages, in_millions
 from cnxv2_mm.swap.unread import drop_unread
 from cnxv2_mm.swap.weights import forget_old_weights, init_cfg
 from cnxv2_mm.variants import find_variant
@@ -77,9 +79,10 @@ def swap_config(
     sites = list(_sites(config.model, ()))
     if not sites:
         raise SwapRefused("no backbone", f"The model {config.model.get('type')} has no part with a backbone.")
-    scope = config.get("default_scope") or library or "mmengine"
+    default = config.get("default_scope") or library or "mmengine"
     notes, param_names = [], []
     for site in sites:
+        scope = next((part["_scope_"] for part in reversed(site) if part.get("_scope_")), default)
         site_notes, old, unread = _swap_site(site[-1], arch, checkpoint, scope)
         notes += site_notes
         param_names += old.param_names
@@ -145,7 +148,8 @@ def _swap_site(
         site["neck"] = None
         old_maps = Maps((old.maps.shapes[0][:2],), old.maps.image_size)
     untried = adapt(site, old_maps, new_maps, scope)
-    notes = _notes(old_config, old, stages, new_maps, pooled_by_neck) + untried
+    num_params = meta.count(meta.build(site["backbone"], scope).parameters())
+    notes = _notes(old_config, old, stages, new_maps, num_params, pooled_by_neck) + untried
     if len(old.maps.shapes) < num_maps:
         notes.append("backbone: maps that nothing reads are not made; their norms would get no gradient")
     teachers = [key for key in site if is_teacher(key)]
@@ -153,9 +157,10 @@ def _swap_site(
         notes.append(f"teacher: kept as it is, with its own backbone ({', '.join(teachers)})")
     if unread:
         notes.append("training: find_unused_parameters, because the neck or the heads take a map that they do not use")
-    if not site.get("neck") and needs_contiguous(site, new_maps, scope):
-        site["neck"] = ConfigDict(type=f"{PACKAGE}.ContiguousMaps")
-        notes.append("neck: copies the maps to the memory format that a head wants, which calls view on them")
+    if needs_contiguous(site, new_maps, scope):
+        copying, necks = ConfigDict(type=f"{PACKAGE}.ContiguousMaps"), site.get("neck") or []
+        site["neck"] = [copying, *(necks if isinstance(necks, list) else [necks])] if necks else copying
+        notes.append("neck: copies the maps to the memory format that a part behind it wants, which calls view on them")
     return notes, old, unread
 
 
@@ -200,14 +205,26 @@ def _new_backbone(
 
 
 def _notes(
-    old_config: MutableMapping[str, Any], old: OldBackbone, stages: Stages, new_maps: Maps, pooled: bool
+    old_config: MutableMapping[str, Any],
+    old: OldBackbone,
+    stages: Stages,
+    new_maps: Maps,
+    num_params: int,
+    pooled: bool,
 ) -> list[str]:
+    before = max(source.num_params for source in old.maps.sources)
     notes = [
         f"backbone: {TYPE} in the place of {old_config.get('type')}, the same strides; "
-        f"channels {', '.join(map(str, old.maps.channels))} -> {', '.join(map(str, new_maps.channels))}"
+        f"channels {', '.join(map(str, old.maps.channels))} -> {', '.join(map(str, new_maps.channels))}; "
+        f"{in_millions(before)} -> {in_millions(num_params)} parameters"
     ]
+    if 4 * num_params < before:
+        notes.append("backbone: less than a quarter of the old one's parameters; a larger --arch has more")
     if stages.output_stride != 32:
         notes.append(f"backbone: dilated to stride {stages.output_stride}, as the old one's last map")
+    left_out = NUM_STAGES - 1 - stages.out_indices[-1]
+    if left_out:
+        notes.append(f"backbone: its last {left_out} of {NUM_STAGES} stages are left out: no old map is so coarse")
     if pooled:
         notes.append("neck: its average over the image is taken in the backbone, before the last norm")
     if old_config.get("frozen_stages", -1) > 0 or old_config.get("norm_eval"):

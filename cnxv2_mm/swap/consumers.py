@@ -1,18 +1,21 @@
 """What reads the maps of a backbone: found by its place in the model, changed, and run on the old and the new maps."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from cnxv2_mm.swap import meta
 from cnxv2_mm.swap.channels import rewritings
+from cnxv2_mm.swap.differences import changes
+from cnxv2_mm.swap.literal import literal
 from cnxv2_mm.swap.measure import Maps
-from cnxv2_mm.swap.refusal import SwapRefused
+from cnxv2_mm.swap.refusal import SwapRefused, tell
 
 # Parts of a model that read no maps.
 _NO_CONSUMERS = ("backbone", "neck", "data_preprocessor", "train_cfg", "test_cfg", "init_cfg")
+_BY_HAND = 'write the backbone into the config as in README.md ("By hand it is this"), and set what this part needs.'
 
 
 def adapt(model: MutableMapping[str, Any], old: Maps, new: Maps, scope: str) -> list[str]:
@@ -41,14 +44,17 @@ def adapt(model: MutableMapping[str, Any], old: Maps, new: Maps, scope: str) -> 
             adapted, after_old, after_new = _adapt_neck(neck, old, new, scope)
             changed.append(adapted)
             if after_old is None or after_new is None:
-                notes.append(f"neck: {neck['type']} does not run here; it is taken to make the same maps as before")
+                notes.append(
+                    f"neck: {_type_of(neck)} reads the new channels, but does not run on the maps alone: that it makes "
+                    "the same of them as before could not be tried"
+                )
                 break
             old, new = after_old, after_new
         changed += necks[len(changed) :]
         model["neck"] = changed if isinstance(model["neck"], list) else changed[0]
     if old == new or notes:
         return notes
-    for name, owner, key in _heads(model):
+    for name, owner, key in heads(model):
         head = owner[key]
         if isinstance(head, Mapping) and head.get("shared_head"):
             raise SwapRefused(
@@ -74,42 +80,20 @@ def readers(model: MutableMapping[str, Any]) -> list[tuple[MutableMapping[str, A
     """
     if model.get("neck"):
         return [(model["neck"], 0)] if isinstance(model["neck"], list) else [(model, "neck")]
-    return [(owner, key) for _, owner, key in _heads(model)]
+    return [(owner, key) for _, owner, key in heads(model)]
 
 
-def _heads(model: MutableMapping[str, Any]) -> list[tuple[str, MutableMapping[str, Any] | list, str | int]]:
+def heads(model: MutableMapping[str, Any]) -> list[tuple[str, MutableMapping[str, Any] | list, str | int]]:
     """What each part behind backbone and neck is called, what holds it, and its key or index there."""
-    heads: list[tuple[str, MutableMapping[str, Any] | list, str | int]] = []
+    found: list[tuple[str, MutableMapping[str, Any] | list, str | int]] = []
     for key, part in model.items():
         if key in _NO_CONSUMERS or is_teacher(key) or not _is_part(part):
             continue
         if isinstance(part, list):
-            heads += [(f"{key}[{i}]", part, i) for i in range(len(part))]
+            found += [(f"{key}[{i}]", part, i) for i in range(len(part))]
         else:
-            heads.append((key, model, key))
-    return heads
-
-
-def needs_contiguous(model: MutableMapping[str, Any], maps: Maps, scope: str) -> bool:
-    """Whether a part runs on maps in PyTorch's default memory format and not on channels-last ones, as ours are.
-
-    Asked with numbers: without them, convolutions do not tell the format of what they return.
-    """
-    ordinary = tuple(torch.zeros(shape) for shape in maps.shapes)
-    channels_last = tuple(x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in ordinary)
-    for owner, key in readers(model):
-        try:
-            part = meta.build(owner[key], scope).to_empty(device="cpu").eval()
-            with torch.no_grad():
-                part(ordinary)
-        except Exception:  # not made to be run on maps alone
-            continue
-        try:
-            with torch.no_grad():
-                part(channels_last)
-        except RuntimeError:
-            return True
-    return False
+            found.append((key, model, key))
+    return found
 
 
 def _is_part(value: Any) -> bool:
@@ -124,20 +108,28 @@ def _adapt_neck(config: Any, old: Maps, new: Maps, scope: str) -> tuple[Any, Map
         return config, old, new
     try:
         before = _outputs(config, old, scope)
-    except Exception:  # it needs more than maps, or an operator that is not installed
-        return _adapt_head("neck", config, old, new, scope), None, None
-    first: Exception | None = None
+    except Exception as failure:  # it needs more than maps, or an operator that is not installed
+        changed = _adapt_head("neck", config, old, new, scope)
+        if changed == config:
+            raise SwapRefused(
+                "neck",
+                f"The neck {_type_of(config)} does not run on the maps alone ({tell(failure)}) and states the "
+                f"{_list(old.channels)} channels nowhere, so that what it makes of {_list(new.channels)} is unknown.",
+                _BY_HAND,
+            ) from failure
+        return changed, None, None
+    first: tuple[Any, str] | None = None
     for changed in rewritings(config, old.channels, new.channels):
         try:
             after = _outputs(changed, new, scope)
         except Exception as failure:
-            first = first or failure
-            continue
-        if after.cells == before.cells:
-            return changed, before, after
-    raise SwapRefused(
-        "neck", f"The neck does not work with {', '.join(map(str, new.channels))} channels: {first!r}."
-    ) from first
+            why = f"it does not run: {tell(failure)}"
+        else:
+            if after.cells == before.cells:
+                return changed, before, after
+            why = f"it makes {_list(after.cells)} cells where it made {_list(before.cells)}"
+        first = first or (changed, why)
+    raise _cannot_read("neck", "neck", config, old, new, first)
 
 
 def _outputs(config: Any, maps: Maps, scope: str) -> Maps:
@@ -149,26 +141,62 @@ def _outputs(config: Any, maps: Maps, scope: str) -> Maps:
     return Maps(tuple(tuple(result.shape) for result in results), maps.image_size)
 
 
-def _adapt_head(key: str, config: Any, old: Maps, new: Maps, scope: str) -> Any:
+@dataclass(frozen=True)
+class _Trial:
+    """What became of a head.
+
+    Attributes:
+        shapes: Of what it computes; None if it was not run, because it needs more than maps or does not build.
+        is_built: Whether it builds.
+        why: Why it does not build or run.
+    """
+
+    shapes: meta.Shapes | None
+    is_built: bool
+    why: str = ""
+
+
+def _adapt_head(name: str, config: Any, old: Maps, new: Maps, scope: str) -> Any:
     """The head for the new maps; one that needs more than maps to run is only built."""
-    before, _ = _try_head(config, old, scope)
-    first: Any = None
+    before = _try_head(config, old, scope)
+    first: tuple[Any, str] | None = None
     for changed in rewritings(config, old.channels, new.channels):
-        after, failure = _try_head(changed, new, scope)
-        if failure is None and (before is None or after == before):
+        after = _try_head(changed, new, scope)
+        if after.is_built and before.shapes in (None, after.shapes):
             return changed
-        first = first or failure
-    raise SwapRefused("head", f"{key} cannot be made to read {new.channels} channels: {first!r}.")
+        first = first or (changed, after.why or f"it gives {after.shapes} where it gave {before.shapes}")
+    raise _cannot_read("head", name, config, old, new, first)
 
 
-def _try_head(config: Any, maps: Maps, scope: str) -> tuple[meta.Shapes | None, Exception | None]:
-    """Shapes of what a head computes, None if it needs more than maps; and why it cannot be built."""
+def _try_head(config: Any, maps: Maps, scope: str) -> _Trial:
     try:
         head = meta.build(config, scope)
         head.eval()
     except Exception as error:
-        return None, error
+        return _Trial(None, is_built=False, why=f"it does not build: {tell(error)}")
     try:
-        return meta.shapes_of(meta.run(head, maps.empty())), None
-    except Exception:
-        return None, None
+        return _Trial(meta.shapes_of(meta.run(head, maps.empty())), is_built=True)
+    except Exception as error:
+        return _Trial(None, is_built=True, why=f"it does not run: {tell(error)}")
+
+
+def _cannot_read(kind: str, name: str, config: Any, old: Maps, new: Maps, first: tuple[Any, str]) -> SwapRefused:
+    """The refusal of a part that no rewriting of its config helps; ``first`` is the likeliest, and what it fails at."""
+    tried, why = first
+    keys = ", ".join(f"{key}={literal(value)}" for key, _, value in changes({name: config}, {name: tried}))
+    with_what = f"with {keys}" if keys else "no key of it states these numbers, and as it is"
+    return SwapRefused(
+        kind,
+        f"{name} ({_type_of(config)}) cannot be made to read maps of {_list(new.channels)} channels in the place of "
+        f"{_list(old.channels)}: {with_what}, {why}.",
+        _BY_HAND,
+    )
+
+
+def _type_of(config: Any) -> str:
+    kind = config.get("type") if isinstance(config, Mapping) else config
+    return getattr(kind, "__name__", str(kind))
+
+
+def _list(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values))

@@ -2,20 +2,37 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cnxv2_mm.swap import meta
-from cnxv2_mm.swap.refusal import SwapRefused
+from cnxv2_mm.swap.cells import cells_of_parameters
+from cnxv2_mm.swap.refusal import SwapRefused, tell
 
 # Two images, so that a result that is not one map per image shows.
 NUM_IMAGES = 2
 # Height and width. As flat as the crops of person re-identification, whose poolings have a fixed size; else, where
 # windows do not fit or the size is fixed, what classifiers take. The usual strides divide all sides.
 IMAGE_SIZES = ((256, 128), (256, 256), (224, 224), (384, 384))
+# A share of a network's parameters that is no part of its design: those of a stem.
+_FEW = 0.03
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a map of a backbone is computed from.
+
+    Attributes:
+        num_params: Number of parameters.
+        one_stride: Hardly any of them (under 3 %) work on finer maps than this one: no pyramid leads to it, the whole
+            network has its stride, as in a vision transformer.
+    """
+
+    num_params: int
+    one_stride: bool
 
 
 @dataclass(frozen=True)
@@ -25,10 +42,17 @@ class Maps:
     Attributes:
         shapes: (N, C, H, W) of each map, or (N, C) of a vector for each image.
         image_size: Height and width of the images that they are of, in pixels.
+        sources: Of each map of the old backbone; empty where nobody asks. Maps are equal whatever theirs are.
     """
 
     shapes: tuple[meta.Shape, ...]
     image_size: tuple[int, int] = IMAGE_SIZES[0]
+    sources: tuple[Source, ...] = field(default=(), compare=False)
+
+    def only(self, kept: Sequence[int]) -> "Maps":
+        """Those of the given indices."""
+        shapes, sources = (tuple(values[i] for i in kept) if values else () for values in (self.shapes, self.sources))
+        return Maps(shapes, self.image_size, sources)
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -86,7 +110,9 @@ def measure(config: Mapping[str, Any], scope: str) -> OldBackbone:
     try:
         module = meta.build(config, scope)
     except Exception as error:
-        raise SwapRefused("does not build", f"The config's own backbone {name} does not build: {error!r}.") from error
+        raise SwapRefused(
+            "does not build", f"The config's own backbone {name} does not build: {tell(error)}."
+        ) from error
     in_channels = config.get("in_channels", 3)
     maps, mixes_scales = _run(module, name, in_channels)
     dilated = any(isinstance(m, nn.Conv2d) and max(m.dilation) > 1 for m in module.modules())
@@ -104,9 +130,11 @@ def _run(module: nn.Module, name: str, in_channels: int) -> tuple[Maps, bool]:
         except TypeError as error:
             raise SwapRefused("takes more than images", f"{name} takes more than images: {error}.") from error
         try:
-            in_training, outputs = [_outputs(module, images, training) for training in (True, False)]
+            in_training = _outputs(module, images, training=True)
+            with cells_of_parameters(module) as cells:
+                outputs = _outputs(module, images, training=False)
         except Exception as error:
-            refusal = refusal or SwapRefused("does not run", f"{name} does not run on an image alone: {error!r}.")
+            refusal = refusal or SwapRefused("does not run", f"{name} does not run on an image alone: {tell(error)}.")
             continue
         shapes = meta.shapes_of(outputs)
         if meta.shapes_of(in_training) != shapes:
@@ -116,7 +144,8 @@ def _run(module: nn.Module, name: str, in_channels: int) -> tuple[Maps, bool]:
                 f"{NUM_IMAGES} images: it is the method itself.",
             )
         _check(name, shapes)
-        return Maps(shapes, size), _mixes_scales(outputs)
+        sources = tuple(_source(x, cells) for x in outputs)
+        return Maps(shapes, size, sources), _mixes_scales(outputs)
     assert refusal is not None
     raise refusal
 
@@ -127,11 +156,18 @@ def _outputs(module: nn.Module, images: Tensor, training: bool) -> Any:
     return meta.run(module, images, with_graph=True)
 
 
+def _source(result: Tensor, cells: Mapping[nn.Parameter, float]) -> Source:
+    behind = meta.parameters_behind(result)
+    # Twice the cells: class tokens and padded windows add some, half the stride has four times as many.
+    finer = meta.count(p for p in behind if cells.get(p, 0) > 2 * result.shape[2:].numel())
+    total = meta.count(behind)
+    return Source(total, one_stride=finer < _FEW * total)
+
+
 def _mixes_scales(maps: Sequence[Tensor]) -> bool:
     finest = max(maps, key=lambda x: x.shape[2:].numel())
     everything = set().union(*map(meta.parameters_behind, maps))
-    behind_finest = meta.parameters_behind(finest)
-    return len(maps) > 1 and 2 * sum(p.numel() for p in behind_finest) > sum(p.numel() for p in everything)
+    return len(maps) > 1 and 2 * meta.count(meta.parameters_behind(finest)) > meta.count(everything)
 
 
 def _check(name: str, shapes: meta.Shapes) -> None:

@@ -1,6 +1,6 @@
 """Parts of a config as modules that have shapes but no numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -40,12 +40,24 @@ def build(config: Mapping[str, Any] | Sequence[Any], scope: str) -> nn.Module:
             with torch.device("meta"), _NumbersOnCpu():
                 module = registry.build(_plain(config))
         except (RuntimeError, NotImplementedError):  # a constructor that looks at other numbers
-            module = registry.build(_plain(config))
+            module = build_with_numbers(config, scope)
     return module.to("meta")
 
 
+def build_with_numbers(config: Mapping[str, Any] | Sequence[Any], scope: str) -> nn.Module:
+    """What :func:`build` builds, on the CPU and with the constructors' random numbers."""
+    with MODELS.switch_scope_and_registry(scope) as registry, torch.random.fork_rng(devices=()):
+        return registry.build(_plain(config))
+
+
+def find_type(config: Mapping[str, Any], scope: str) -> type | None:
+    """The class that a config names, without building it."""
+    with MODELS.switch_scope_and_registry(config.get("_scope_") or scope) as registry:
+        return registry.get(config["type"]) if isinstance(config["type"], str) else config["type"]
+
+
 def run(module: nn.Module, inputs: Tensor | tuple[Tensor, ...], with_graph: bool = False) -> object:
-    """What a module of :func:`build` returns; one that looks at numbers is moved to the CPU and given zeros.
+    """What a module of :func:`build` returns; one that cannot do without numbers is moved to the CPU and given zeros.
 
     Args:
         module: The module.
@@ -56,11 +68,22 @@ def run(module: nn.Module, inputs: Tensor | tuple[Tensor, ...], with_graph: bool
         try:
             with torch.device("meta"), _NumbersOnCpu():
                 return module(inputs)
-        except (RuntimeError, NotImplementedError):
-            module.to_empty(device="cpu")
+        except Exception:  # it looks at numbers, or an operator of it has no shape function, whatever that raises
+            _fill_with_zeros(module)
             is_one = isinstance(inputs, Tensor)
             zeros = [torch.zeros(tensor.shape) for tensor in ([inputs] if is_one else inputs)]
-            return module(zeros[0] if is_one else tuple(zeros))
+            try:
+                return module(zeros[0] if is_one else tuple(zeros))
+            except Exception:
+                module.to("meta")  # the next input may do
+                raise
+
+
+def _fill_with_zeros(module: nn.Module) -> None:
+    module.to_empty(device="cpu")
+    with torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            tensor.zero_()
 
 
 def parameters_behind(result: Tensor) -> set[nn.Parameter]:
@@ -75,6 +98,11 @@ def parameters_behind(result: Tensor) -> set[nn.Parameter]:
             found.add(node.variable)
         waiting += [before for before, _ in node.next_functions]
     return found
+
+
+def count(parameters: Iterable[nn.Parameter]) -> int:
+    """Numbers in some parameters."""
+    return sum(parameter.numel() for parameter in parameters)
 
 
 def shapes_of(result: object) -> Shapes:

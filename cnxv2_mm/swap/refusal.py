@@ -1,5 +1,7 @@
 """Why a config cannot be swapped, and what to do by hand."""
 
+import traceback
+
 
 class SwapRefused(ValueError):
     """A config whose backbone ConvNeXt V2 cannot replace; nothing was changed.
@@ -18,3 +20,12 @@ class SwapRefused(ValueError):
         self.kind = kind
         self.reason = reason
         self.by_hand = by_hand
+
+
+def tell(error: BaseException) -> str:
+    """An error in one line: its class and text, or the line of code that raised it if it has no text."""
+    text = " ".join(str(error).split())
+    frames = traceback.extract_tb(error.__traceback__)
+    if not text and frames:
+        text = f"{frames[-1].line} (line {frames[-1].lineno} of {frames[-1].filename})"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

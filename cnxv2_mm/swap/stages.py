@@ -1,12 +1,21 @@
 """Which of ConvNeXt V2's stages take the place of the old maps: those of the same strides."""
 
 from dataclasses import dataclass
+from functools import cache
 
+import torch
+
+from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.swap import meta
 from cnxv2_mm.swap.measure import NUM_IMAGES, Maps
 from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.variants import Variant
 
 _STRIDES = (4, 8, 16, 32)
+# The size whose stages tell, whatever size the user chooses, how much of a network leads to a map: that of a ResNet-50.
+_USUAL = "tiny"
+# Old networks up to so many times as large may be replaced by the first stages: a ResNet-152 without its last stage.
+_MOST_TIMES = 4
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,8 @@ def choose_stages(maps: Maps, from_last_stage: bool) -> Stages:
     Args:
         maps: The old ones.
         from_last_stage: The deepest map comes from the last stage even if its stride is below 32: the new one is
-            dilated then.
+            dilated then. So it is, too, if the old one comes from a network of one stride, or of so many parameters
+            that ConvNeXt V2's first stages are nothing beside it (:attr:`Maps.sources`).
 
     Raises:
         SwapRefused: There is no such choice.
@@ -49,7 +59,8 @@ def choose_stages(maps: Maps, from_last_stage: bool) -> Stages:
     strides = [_stride(cells, maps.image_size) for cells in maps.cells]
     deepest = strides[-1]
     repeated = len(set(strides)) < len(strides)
-    output_stride = deepest if (from_last_stage or repeated) and deepest in (8, 16) else 32
+    whole = _takes_the_whole_network(maps, deepest)
+    output_stride = deepest if (from_last_stage or repeated or whole) and deepest in (8, 16) else 32
     available = [min(stride, output_stride) for stride in _STRIDES]
     chosen: list[int] = []
     last = len(available)
@@ -63,7 +74,37 @@ def choose_stages(maps: Maps, from_last_stage: bool) -> Stages:
                 "choose out_indices of the backbone whose strides the neck and the heads can work with.",
             )
         chosen.insert(0, last)
+    if whole and chosen[-1] == 0:
+        raise SwapRefused(
+            "scales mixed inside",
+            f"The old map of stride {deepest} is computed from {in_millions(maps.sources[-1].num_params)} parameters; "
+            "ConvNeXt V2's comes from its first stage alone, with "
+            f"{in_millions(_num_params(_USUAL, 0))} in size {_USUAL!r}.",
+            "start from a config of the same task whose backbone stops at stride 8, 16 or 32, or gives maps of several "
+            "strides to a neck or head that mixes them (FPN, UPerNet).",
+        )
     return Stages(tuple(chosen), output_stride)
+
+
+def in_millions(number: int) -> str:
+    """A number of parameters in words, '28.6 M'."""
+    return f"{number / 1e6:.3g} M"
+
+
+def _takes_the_whole_network(maps: Maps, deepest: int) -> bool:
+    """Whether the deepest map is that of a whole network, and not of the first stages of one."""
+    if not maps.sources or deepest not in _STRIDES[:-1]:
+        return False
+    source = maps.sources[-1]
+    first_stages = _num_params(_USUAL, _STRIDES.index(deepest))
+    return (source.one_stride and deepest != _STRIDES[0]) or source.num_params > _MOST_TIMES * first_stages
+
+
+@cache
+def _num_params(arch: str, last: int) -> int:
+    """Parameters of a size as far as a stage."""
+    with torch.device("meta"):
+        return meta.count(ConvNeXtV2(arch, out_indices=(last,)).parameters())
 
 
 def _stride(cells: tuple[int, ...], image_size: tuple[int, int]) -> int:

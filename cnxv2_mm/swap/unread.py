@@ -7,7 +7,6 @@ stops.
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -34,7 +33,7 @@ def drop_unread(model: MutableMapping[str, Any], maps: Maps, scope: str) -> tupl
     if not used or len(used) == len(maps.shapes):
         return maps, False
     kept = sorted(used)
-    fewer = replace(maps, shapes=tuple(maps.shapes[i] for i in kept))
+    fewer = maps.only(kept)
     changed = [_narrow(owner[key], maps, kept) for owner, key in places]
     for (owner, key), part in zip(places, changed, strict=True):
         if not _compute_the_same(owner[key], maps, part, fewer, scope):

@@ -69,3 +69,10 @@ def test_however_many_numbers_there_are_all_and_none_are_tried(old, new):
     assert [2048] * 8 in found
     assert found[0] == ([768] * 8 if len(old) == 1 else [2048] * 8)
     assert len(found) < 100
+
+
+def test_of_maps_with_equal_channels_a_number_means_the_deepest():
+    """ViT-like backbones and dilated ones; DETR's head reads the last map and says its channels alone."""
+    config = {"in_channels": 256}
+    assert first(config, (256, 256, 256), (40, 80, 160)) == {"in_channels": 160}
+    assert first({"inner": config, "in_channels": 256}, (128, 256, 256), (40, 80, 160))["in_channels"] == 160

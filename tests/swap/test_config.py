@@ -132,6 +132,76 @@ def test_backbones_that_are_the_method_are_refused(name, kind):
     assert caught.value.kind == kind
 
 
+def segmenter(backbone, in_channels):
+    head = {"type": "FCNHead", "in_channels": in_channels, "in_index": 0, "channels": 8, "num_classes": 3}
+    return Config(
+        {"model": {"type": "EncoderDecoder", "backbone": backbone, "decode_head": head}, "default_scope": "mmseg"}
+    )
+
+
+# HRNet-W32 with its finest map alone, as mmpose's heat map heads read it.
+HRNET_OF_ONE_MAP = {
+    "type": "HRNet",
+    "multiscale_output": False,
+    "extra": {
+        f"stage{i}": {
+            "num_modules": modules,
+            "num_branches": i,
+            "block": "BASIC" if i > 1 else "BOTTLENECK",
+            "num_blocks": (4,) * i,
+            "num_channels": (32, 64, 128, 256)[:i] if i > 1 else (64,),
+        }
+        for i, modules in enumerate((1, 1, 4, 3), start=1)
+    },
+}
+
+
+def test_a_deep_network_with_one_fine_map_is_refused():
+    with pytest.raises(SwapRefused, match=r"28\.5 M parameters") as caught:
+        swap_backbone(segmenter(HRNET_OF_ONE_MAP, 32), checkpoint="none")
+    assert caught.value.kind == "scales mixed inside"
+
+
+@pytest.mark.parametrize("arch", ["atto", "tiny"])
+def test_the_whole_network_takes_the_place_of_a_transformer_of_one_stride(arch):
+    vit = {"type": "VisionTransformer", "img_size": 224, "embed_dims": 192, "num_heads": 3, "out_indices": 11}
+    swapped = swap_config(segmenter(vit, 192), arch, checkpoint="none")
+    backbone = ConvNeXtV2(arch, out_indices=(3,), output_stride=16)
+    assert swapped.config.model.backbone.output_stride == 16
+    assert swapped.config.model.backbone.out_indices == (3,)
+    assert f"-> {sum(p.numel() for p in backbone.parameters()) / 1e6:.3g} M parameters" in swapped.notes[0]
+
+
+def test_stages_that_are_left_out_and_a_smaller_network_are_named():
+    """The network of ResNet-50 before its last stage, as C4 detectors have it."""
+    resnet = {"type": "ResNet", "depth": 50, "num_stages": 3, "strides": (1, 2, 2), "dilations": (1, 1, 1)}
+    swapped = swap_config(segmenter({**resnet, "out_indices": (2,)}, 1024), "tiny", checkpoint="none")
+    assert "8.54 M -> 12.4 M parameters" in swapped.notes[0]  # torchvision's: conv1, bn1, layer1 to layer3
+    assert "backbone: its last 1 of 4 stages are left out: no old map is so coarse" in swapped.notes
+    assert not any("quarter" in note for note in swapped.notes)
+    smaller = swap_config("mmdet::retinanet/retinanet_r50_fpn_1x_coco.py", "atto", checkpoint="none")
+    assert "23.5 M -> 3.39 M parameters" in smaller.notes[0]
+    assert "backbone: less than a quarter of the old one's parameters; a larger --arch has more" in smaller.notes
+
+
+def test_what_else_the_old_backbone_says_of_itself_is_kept():
+    resnet = {"type": "ResNet", "depth": 18, "in_channels": 8, "with_cp": True}
+    backbone = swap_backbone(segmenter({**resnet, "out_indices": (3,)}, 512), "atto", checkpoint="none").model.backbone
+    assert (backbone.in_channels, backbone.with_cp) == (8, True)
+    plain = swap_backbone(segmenter({"type": "ResNet", "depth": 18, "out_indices": (3,)}, 512), checkpoint="none")
+    assert not {"in_channels", "with_cp"} & set(plain.model.backbone)
+
+
+def test_types_are_looked_up_in_the_nearest_scope():
+    """As mmocr wraps mmdet's detectors; the types of the parts have no prefix."""
+    detector = load_config("mmdet::retinanet/retinanet_r18_fpn_1x_coco.py").model
+    wrapped = {"type": "MMDetWrapper", "_scope_": "mmseg", "cfg": {**detector, "_scope_": "mmdet"}}
+    swapped = swap_config(Config({"model": wrapped, "default_scope": "mmpretrain"}), "tiny")
+    inner = swapped.config.model.cfg
+    assert inner.neck.in_channels == [192, 384, 768]
+    assert inner.backbone.init_cfg.checkpoint == "convnextv2_tiny_fcmae"  # a detector's
+
+
 def test_wrong_arguments():
     with pytest.raises(SwapRefused, match="no model"):
         swap_backbone(Config({"a": 1}))

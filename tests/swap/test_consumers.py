@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import ConfigDict
 
-from cnxv2_mm.swap.consumers import adapt, needs_contiguous
+from cnxv2_mm.swap.consumers import adapt
 from cnxv2_mm.swap.measure import IMAGE_SIZES, NUM_IMAGES, Maps
 from cnxv2_mm.swap.refusal import SwapRefused
 from tests.swap import toys  # noqa: F401  registers
@@ -16,6 +16,9 @@ def maps(channels, strides):
 
 OLD = maps((64, 128, 256, 512), (4, 8, 16, 32))
 NEW = maps((40, 80, 160, 320), (4, 8, 16, 32))
+
+
+FCN = {"in_channels": 512, "in_index": 3, "channels": 4, "num_classes": 3, "norm_cfg": {"type": "BN"}}
 
 
 def test_heads_behind_a_neck_stay_as_they_are():
@@ -80,10 +83,78 @@ def test_the_last_stage_inside_a_head_is_refused():
     assert caught.value.by_hand is not None
 
 
-def test_a_head_that_cannot_read_the_maps_is_refused():
-    model = ConfigDict(auxiliary_head={"type": "ToyPickyHead", "width": 512})
-    with pytest.raises(SwapRefused, match="auxiliary_head"):
-        adapt(model, OLD, NEW, "mmengine")
+@pytest.mark.parametrize(
+    ("head", "why"),
+    [
+        (
+            {"type": "ToyPickyHead", "width": 512},
+            "no key of it states these numbers, and as it is, it does not run",
+        ),
+        (
+            {"type": "ToyRunningHead", "in_channels": 512},
+            "with aux.in_channels=320, it does not run: ValueError: bad",
+        ),
+        (
+            {"type": "ToyBareHead", "in_channels": 512},
+            "with aux.in_channels=320, it does not build: AssertionError: ",
+        ),
+    ],
+)
+def test_a_head_that_cannot_read_the_maps_is_refused(head, why):
+    with pytest.raises(SwapRefused) as caught:
+        adapt(ConfigDict(aux=head), OLD, NEW, "mmengine")
+    assert caught.value.kind == "head"
+    assert f"aux ({head['type']}) cannot be made to read maps of 40, 80, 160, 320 channels" in caught.value.reason
+    assert why in caught.value.reason
+    assert "README.md" in caught.value.by_hand
+
+
+def test_a_head_that_gives_something_else_is_refused():
+    """One that passes its maps on."""
+    old, new = maps((512,), (32,)), maps((320,), (32,))
+    with pytest.raises(SwapRefused, match=r"it gives \(\(2, 320, 8, 4\),\) where it gave \(\(2, 512, 8, 4\),\)"):
+        adapt(ConfigDict(head={"type": "cnxv2_mm.ContiguousMaps"}), old, new, "mmengine")
+
+
+def test_a_neck_that_does_not_run_and_does_not_change_is_refused():
+    """What it makes of other channels is unknown, so that the heads would be left broken."""
+    neck = {"type": "ToyNeckOfTwoImages"}
+    with pytest.raises(
+        SwapRefused, match=r"ToyNeckOfTwoImages.*missing.*'after'.* 40, 80, 160, 320 is unknown"
+    ) as caught:
+        adapt(ConfigDict(neck=neck, head={"type": "ToyRunningHead", "in_channels": 512}), OLD, NEW, "mmengine")
+    assert caught.value.kind == "neck"
+
+
+def test_a_neck_that_does_not_run_and_reads_the_new_channels_is_noted():
+    model = ConfigDict(neck={"type": "ToyNeckOfTwoImages", "in_channels": 512}, head={"type": "NotEvenLookedAt"})
+    (note,) = adapt(model, maps((512,), (32,)), maps((320,), (32,)), "mmengine")
+    assert model.neck.in_channels == 320
+    assert "could not be tried" in note
+
+
+def test_a_neck_that_needs_numbers_gets_them():
+    model = ConfigDict(neck={"type": "ToyNeckOfNumbers"}, head={"type": "FCNHead", "_scope_": "mmseg", **FCN})
+    assert adapt(model, OLD, NEW, "mmengine") == []
+    assert model.head.in_channels == 320
+
+
+def test_a_neck_that_cannot_read_the_maps_is_refused():
+    neck = {"type": "ToyRunningHead", "in_channels": 512}
+    with pytest.raises(
+        SwapRefused, match=r"neck \(ToyRunningHead\).* with neck.in_channels=320, .*bad width"
+    ) as caught:
+        adapt(ConfigDict(neck=neck), maps((512,), (32,)), maps((320,), (32,)), "mmengine")
+    assert caught.value.kind == "neck"
+
+
+@pytest.mark.parametrize("neck", [{"type": "mmdet.FPN"}, {"_scope_": "mmdet", "type": "FPN"}])
+def test_a_neck_of_another_library(neck):
+    """mmseg has an FPN too; only mmdet's makes a fifth map so."""
+    rest = {"in_channels": list(OLD.channels), "out_channels": 8, "num_outs": 5, "start_level": 1}
+    model = ConfigDict(neck={**neck, **rest, "add_extra_convs": "on_lateral"})
+    adapt(model, OLD, NEW, "mmpretrain")
+    assert model.neck.in_channels == list(NEW.channels)
 
 
 def test_a_nested_number_is_found_out_by_running():
@@ -92,11 +163,3 @@ def test_a_nested_number_is_found_out_by_running():
     adapt(model, OLD, NEW, "mmengine")
     assert model.head.kernel.in_channels == 512
     assert model.head.reader.in_channels == 320
-
-
-def test_heads_that_view_maps_want_them_contiguous():
-    """mmseg's DMNet does, FCN does not."""
-    common = {"in_channels": 320, "in_index": 3, "channels": 4, "num_classes": 3, "norm_cfg": {"type": "BN"}}
-    viewing, other = {"type": "DMHead", "filter_sizes": (1, 3), **common}, {"type": "FCNHead", **common}
-    assert needs_contiguous({"decode_head": viewing}, NEW, "mmseg")
-    assert not needs_contiguous({"decode_head": other}, NEW, "mmseg")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 
-from cnxv2_mm.swap.measure import NUM_IMAGES, Maps, measure
+from cnxv2_mm.swap.measure import NUM_IMAGES, Maps, Source, measure
 from cnxv2_mm.swap.refusal import SwapRefused
 from tests.swap import toys  # noqa: F401  registers
 
@@ -39,10 +39,38 @@ def test_what_is_measured_is_what_comes_out(scope, config):
 
 
 def test_maps_tell_their_parts():
-    maps = Maps(((2, 6, 8, 4), (2, 5)))
+    maps = Maps(((2, 6, 8, 4), (2, 5)), sources=(Source(1, False), Source(2, True)))
     assert maps.channels == (6, 5)
     assert maps.cells == ((8, 4), ())
     assert [tuple(x.shape) for x in maps.empty()] == list(maps.shapes)
+    assert maps == Maps(maps.shapes)
+    last = maps.only([1])
+    assert (last.shapes, last.sources) == (((2, 5),), (Source(2, True),))
+    assert Maps(maps.shapes).only([0]).shapes == ((2, 6, 8, 4),)
+
+
+def test_what_each_map_is_computed_from():
+    """Counted by hand: a stage's map depends on the modules up to that stage."""
+    config = {"type": "ResNet", "depth": 18, "out_indices": (0, 2)}
+    with MODELS.switch_scope_and_registry("mmdet") as registry:
+        module = registry.build(dict(config))
+    later = sum(p.numel() for layer in (module.layer2, module.layer3) for p in layer.parameters())
+    first = sum(p.numel() for layer in (module.conv1, module.bn1, module.layer1) for p in layer.parameters())
+    assert measure(config, "mmdet").maps.sources == (Source(first, False), Source(first + later, False))
+
+
+@pytest.mark.parametrize(
+    ("scope", "config", "expected"),
+    [
+        ("mmpretrain", {"type": "VisionTransformer", "arch": "deit-tiny", "out_type": "featmap"}, True),
+        ("mmseg", {"type": "VisionTransformer", "num_layers": 2, "out_indices": 1, "img_size": (256, 128)}, True),
+        ("mmdet", {"type": "ResNet", "depth": 101, "out_indices": (2,)}, False),
+        ("mmdet", {"type": "SwinTransformer", "out_indices": (2,)}, False),
+    ],
+)
+def test_a_network_of_one_stride_is_no_pyramid(scope, config, expected):
+    (source,) = measure({**config}, scope).maps.sources
+    assert source.one_stride == expected
 
 
 def test_other_channels_are_those_of_the_images():

@@ -52,6 +52,15 @@ def test_a_neck_that_ends_earlier_gets_fewer_maps():
     assert_same_results(before, model["neck"], maps, "mmdet")
 
 
+def test_a_neck_between_two_levels_counts_from_the_maps_that_are_left():
+    before = {**FPN, "start_level": 1, "end_level": 2, "num_outs": 2}
+    model = {"neck": before}
+    maps, _ = drop_unread(model, MAPS, "mmdet")
+    assert maps.channels == (16, 24)
+    assert (model["neck"]["start_level"], model["neck"]["end_level"]) == (0, 1)
+    assert_same_results(before, model["neck"], maps, "mmdet")
+
+
 def test_of_a_chain_of_necks_the_first_reads_the_maps():
     last = {"type": "BFP", "in_channels": 4, "num_levels": 5}
     model = {"neck": [FPN, last], "bbox_head": {"type": "Anything"}}

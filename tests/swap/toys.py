@@ -79,3 +79,47 @@ class ToyKernelHead(BaseModule):
 
     def forward(self, maps):
         return self.reader(maps[-1]), self.kernel(maps[-1].new_empty(1, 512))
+
+
+@MODELS.register_module()
+class ToyNeckOfTwoImages(BaseModule):
+    """Reads the maps of two images, as change detectors do; ``in_channels`` is of a convolution, 0 for none."""
+
+    def __init__(self, in_channels=0):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, 4, kernel_size=1) if in_channels else nn.Identity()
+
+    def forward(self, before, after):
+        return tuple(self.conv(a - b) for a, b in zip(after, before, strict=True))
+
+
+@MODELS.register_module()
+class ToyNeckOfNumbers(BaseModule):
+    """Cannot be run without numbers, and says so with an error of its own."""
+
+    def forward(self, maps):
+        if maps[0].is_meta:
+            raise TypeError("no numbers")
+        return maps
+
+
+@MODELS.register_module()
+class ToyBareHead(BaseModule):
+    """Fails without a word."""
+
+    def __init__(self, in_channels):
+        super().__init__()
+        assert in_channels == 512
+
+
+@MODELS.register_module()
+class ToyRunningHead(BaseModule):
+    """Builds with any number and runs with maps of 512 channels alone."""
+
+    def __init__(self, in_channels):
+        super().__init__()
+
+    def forward(self, maps):
+        if maps[-1].shape[1] != 512:
+            raise ValueError("bad width")
+        return maps[-1]

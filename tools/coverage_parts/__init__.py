@@ -1,2 +1,2 @@
 """What ``tools/swap_coverage.py`` is made of: published configs, offline building, demo-like batches, one training
-step, the walk over fresh processes, the report."""
+step, one prediction, the walk over fresh processes, the report."""

@@ -36,7 +36,7 @@ def build_without_numbers(config: Config) -> nn.Module:
         return MODELS.build(model)
 
 
-def build_for_training(config: Config) -> nn.Module:
+def build_model(config: Config) -> nn.Module:
     """Builds the model of a config with its random initialisation, for one process and small images."""
     init_default_scope(config.get("default_scope") or "mmengine")
     model = _offline(config.model)
@@ -46,9 +46,7 @@ def build_for_training(config: Config) -> nn.Module:
         _leave_small(model.data_preprocessor)
     model = MODELS.build(model)
     model.init_weights()
-    model = revert_sync_batchnorm(model)
-    model.train()  # some models return nothing from it
-    return model
+    return revert_sync_batchnorm(model)
 
 
 def _leave_small(preprocessor: ConfigDict) -> None:

@@ -1,9 +1,11 @@
-"""What is asked of one config: does it build, swap, build swapped; does a training step of the swapped model run."""
+"""What is asked of one config: does it build, swap, build swapped; does the swapped model train a step and predict."""
 
 import os
 import re
 import site
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from mmengine.config import Config
 
@@ -11,6 +13,7 @@ from cnxv2_mm import runner_config
 from cnxv2_mm.swap import SwapRefused, swap_backbone
 from coverage_parts.building import build_without_numbers
 from coverage_parts.outcome import Outcome
+from coverage_parts.predicting import predict_once
 from coverage_parts.published import backbones_of, describe
 from coverage_parts.training import train_one_step
 
@@ -50,29 +53,37 @@ def examine(name: str) -> Outcome:
     return outcome
 
 
-def train(outcome: Outcome) -> Outcome:
-    """Runs a training step of a swapped config; if that fails, of the original, to tell whose fault it is."""
+def run(outcome: Outcome) -> Outcome:
+    """Trains a swapped config for a step and lets it predict.
+
+    What fails is tried with the original backbone too, to tell whose fault it is.
+    """
     config = _load(outcome.config)
-    try:
-        train_one_step(swap_backbone(config, ARCH), "ConvNeXtV2")
-    except Exception as error:
-        outcome.training_reason = _tell(error)
-        own = _own_failure(config)
-        # Another failure than its own may be the swap's.
-        outcome.training = "unable" if own == outcome.training_reason else "failed"
-        if own is not None and own != outcome.training_reason:
-            outcome.training_reason = f"{outcome.training_reason}; with its own backbone: {own}"
-        return outcome
-    outcome.training = "trained"
+    swapped = swap_backbone(config, ARCH)
+    state, outcome.training_reason = _compare(
+        lambda: train_one_step(swapped, "ConvNeXtV2"), lambda: train_one_step(config, None)
+    )
+    outcome.training = state or "trained"
+    state, outcome.prediction_reason = _compare(lambda: predict_once(swapped), lambda: predict_once(config))
+    outcome.prediction = state or "predicted"
     return outcome
 
 
-def _own_failure(config: Config) -> str | None:
+def _compare(swapped: Callable[[], None], own: Callable[[], None]) -> tuple[Literal["unable", "failed"] | None, str]:
+    """What becomes of a swapped model, None if all is well, and why; the config's own failure excuses the same one."""
     try:
-        train_one_step(config, None)
+        swapped()
     except Exception as error:
-        return _tell(error)
-    return None
+        reason = _tell(error)
+    else:
+        return None, ""
+    try:
+        own()
+    except Exception as error:
+        excuse = _tell(error)
+        # Another failure than its own may be the swap's.
+        return ("unable", reason) if excuse == reason else ("failed", f"{reason}; with its own backbone: {excuse}")
+    return "failed", reason
 
 
 def _load(name: str) -> Config:

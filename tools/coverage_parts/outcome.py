@@ -9,6 +9,7 @@ from typing import Literal
 State = Literal["unreadable", "other", "unbuilt", "refused", "failed", "broken", "swapped"]
 # Not asked: another config of the same family and model was. Unable: it fails with its own backbone in the same way.
 Training = Literal["not asked", "trained", "unable", "failed"]
+Prediction = Literal["not asked", "predicted", "unable", "failed"]
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Outcome:
         by_hand: How a refused config is swapped by hand, if there is a way.
         training: What became of its training step.
         training_reason: Why the step failed.
+        prediction: What became of its prediction.
+        prediction_reason: Why that failed.
         seconds: Time for all of it.
     """
 
@@ -37,4 +40,6 @@ class Outcome:
     by_hand: str | None = None
     training: Training = "not asked"
     training_reason: str = ""
+    prediction: Prediction = "not asked"
+    prediction_reason: str = ""
     seconds: float = 0.0

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -15,7 +15,7 @@ from coverage_parts.outcome import Outcome
 from coverage_parts.published import LIBRARIES, family_of
 
 TARGET = 0.95
-_COLUMNS = ("family", "configs", "build", "swapped", "models", "trained", "not swapped or not trained")
+_COLUMNS = ("family", "configs", "build", "swapped", "models", "trained", "predicted", "what fails, and why")
 _PACKAGES = ("torch", "mmengine", "mmcv", *LIBRARIES)
 
 
@@ -28,10 +28,12 @@ class Row:
         configs: Published configs with one of the backbones in question.
         build: Those that build with their own backbone.
         swapped: Those that build swapped.
-        models: Different models among the swapped ones; one config of each is trained for a step.
+        models: Different models among the swapped ones; one config of each trains a step and predicts.
         trained: Those whose step runs, with finite losses and gradients for the whole backbone.
         unable: Those whose step does not run with its own backbone either.
-        reasons: Why others are not swapped or not trained, most frequent first.
+        predicted: Those whose prediction runs.
+        unable_to_predict: Those whose prediction does not run with its own backbone either.
+        reasons: Why others are not swapped, do not train or do not predict, most frequent first.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Row:
     models: int
     trained: int
     unable: int
+    predicted: int
+    unable_to_predict: int
     reasons: list[str]
 
 
@@ -48,7 +52,7 @@ def summarise(name: str, outcomes: Sequence[Outcome]) -> Row:
     """The row of some outcomes."""
     known = [o for o in outcomes if o.state != "unreadable"]
     asked = [o for o in known if o.training != "not asked"]
-    reasons = Counter(_reason(o) for o in known if o.state != "swapped" or o.training in ("failed", "unable"))
+    reasons = Counter(reason for o in known for reason in _reasons(o))
     return Row(
         name,
         configs=len(known),
@@ -57,6 +61,8 @@ def summarise(name: str, outcomes: Sequence[Outcome]) -> Row:
         models=len(asked),
         trained=sum(o.training == "trained" for o in asked),
         unable=sum(o.training == "unable" for o in asked),
+        predicted=sum(o.prediction == "predicted" for o in asked),
+        unable_to_predict=sum(o.prediction == "unable" for o in asked),
         reasons=[f"{number} x {reason}" for reason, number in reasons.most_common()],
     )
 
@@ -73,9 +79,11 @@ def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
 
 
 def reached(outcomes: Sequence[Outcome]) -> bool:
-    """Whether enough configs are swapped and every model's step that can run does."""
+    """Whether enough configs are swapped, and every model trains and predicts that can with its own backbone."""
     total = summarise("all", outcomes)
-    return total.swapped >= TARGET * total.build and total.trained + total.unable == total.models
+    train = total.trained + total.unable == total.models
+    predict = total.predicted + total.unable_to_predict == total.models
+    return total.swapped >= TARGET * total.build and train and predict
 
 
 def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
@@ -94,10 +102,16 @@ def headline(outcomes: Sequence[Outcome]) -> str:
     total = summarise("all", outcomes)
     unreadable = sum(o.state == "unreadable" for o in outcomes)
     share = f"{total.swapped / total.build:.1%}" if total.build else "none"
-    unable = f", {total.unable} cannot with their own backbone either" if total.unable else ""
+    trained, predicted = (
+        f"{number} of {total.models} models {verb}{f', {unable} cannot with their own backbone either' * (unable > 0)}"
+        for verb, number, unable in (
+            ("train", total.trained, total.unable),
+            ("predict", total.predicted, total.unable_to_predict),
+        )
+    )
     return (
         f"{total.swapped} of the {total.build} configs that build with their own backbone build swapped ({share}); "
-        f"{total.trained} of {total.models} models train{unable}. {total.configs - total.build} configs do not build "
+        f"{trained}; {predicted}. {total.configs - total.build} configs do not build "
         f"with their own backbone; {unreadable} more cannot be read."
     )
 
@@ -132,22 +146,32 @@ def write_json(path: Path, outcomes: Sequence[Outcome], command: str, seconds: f
 
 
 def _cells(row: Row) -> list[str]:
-    numbers = (row.configs, row.build, row.swapped, row.models, row.trained)
+    numbers = (row.configs, row.build, row.swapped, row.models, row.trained, row.predicted)
     return [row.name, *map(str, numbers), "; ".join(row.reasons) if not row.name.startswith("all") else ""]
 
 
-def _reason(outcome: Outcome) -> str:
-    """Why a config is not swapped, or its model not trained, short enough for a table."""
-    words = {
-        "unbuilt": "does not build with its own backbone",
-        "refused": f"refused: {outcome.kind}",
-        "failed": "the swap fails",
-        "broken": "does not build swapped",
-        "swapped": "no training step with its own backbone either" if outcome.training == "unable" else "step fails",
-    }[outcome.state]
+def _reasons(outcome: Outcome) -> Iterator[str]:
+    """Why a config is not swapped, or its model does not train or predict, short enough for a table."""
     if outcome.state == "refused":
-        return words
-    detail = outcome.training_reason if outcome.state == "swapped" else outcome.reason
+        yield f"refused: {outcome.kind}"
+    elif outcome.state != "swapped":
+        words = {
+            "unbuilt": "does not build with its own backbone",
+            "failed": "the swap fails",
+            "broken": "does not build swapped",
+        }[outcome.state]
+        yield _short(words, outcome.reason)
+    for what, state, reason in (
+        ("training step", outcome.training, outcome.training_reason),
+        ("prediction", outcome.prediction, outcome.prediction_reason),
+    ):
+        if state == "unable":
+            yield _short(f"no {what} with its own backbone either", reason)
+        elif state == "failed":
+            yield _short(f"{what} fails", reason)
+
+
+def _short(words: str, detail: str) -> str:
     return f"{words} ({detail[:100]})"
 
 

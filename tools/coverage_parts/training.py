@@ -7,7 +7,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from coverage_parts.batches import make_batch
-from coverage_parts.building import build_for_training
+from coverage_parts.building import build_model
 
 
 class StepFailed(RuntimeError):
@@ -27,7 +27,8 @@ def train_one_step(config: Config, backbone_type: str | None) -> None:
         Exception: Whatever building the model or running it raises.
     """
     torch.manual_seed(0)
-    model = build_for_training(config)
+    model = build_model(config)
+    model.train()  # some models return nothing from it
     _announce_progress(model)
     batch = model.data_preprocessor(make_batch(config), training=True)
     losses = model(**batch, mode="loss")

@@ -1,17 +1,17 @@
-"""The walk: every config is examined, then one of each family and model is trained for a step."""
+"""The walk: every config is examined, then one of each family and model trains a step and predicts."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from coverage_parts.examine import examine, train
+from coverage_parts.examine import examine, run
 from coverage_parts.outcome import Outcome
 from coverage_parts.processes import map_in_processes
 from coverage_parts.published import family_of
 
 # Configs for one process: the imports cost about as much as ten configs, and memory grows a little with each.
 _CHUNK = 60
-_TRAINING_CHUNK = 30
+_RUNNING_CHUNK = 30
 
 # Called with how many configs are done, of how many, and the name of the last.
 Report = Callable[[int, int, str], None]
@@ -34,15 +34,16 @@ def examine_all(configs: Sequence[str], processes: int, limit: float, report: Re
     return [outcomes[config] for config in configs if outcomes[config].state != "other"]
 
 
-def train_representatives(outcomes: Sequence[Outcome], processes: int, limit: float, report: Report) -> list[Outcome]:
-    """The outcomes, with a training step of one swapped config of every family and model."""
+def run_representatives(outcomes: Sequence[Outcome], processes: int, limit: float, report: Report) -> list[Outcome]:
+    """The outcomes, with a training step and a prediction of one swapped config of every family and model."""
     chosen = representatives(outcomes)
-    trained: dict[str, Outcome] = {}
-    found = map_in_processes(_timed_train, chosen, processes=processes, chunk=_TRAINING_CHUNK, limit=limit)
+    ran: dict[str, Outcome] = {}
+    found = map_in_processes(_timed_run, chosen, processes=processes, chunk=_RUNNING_CHUNK, limit=limit)
     for i, (before, outcome, lost) in enumerate(found, start=1):
-        trained[before.config] = outcome or replace(before, training="failed", training_reason=lost)
+        both = {"training": "failed", "training_reason": lost, "prediction": "failed", "prediction_reason": lost}
+        ran[before.config] = outcome or replace(before, **both)
         report(i, len(chosen), before.config)
-    return [trained.get(outcome.config, outcome) for outcome in outcomes]
+    return [ran.get(outcome.config, outcome) for outcome in outcomes]
 
 
 def representatives(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -61,8 +62,8 @@ def _timed_examine(config: str) -> Outcome:
     return outcome
 
 
-def _timed_train(outcome: Outcome) -> Outcome:
+def _timed_run(outcome: Outcome) -> Outcome:
     started = time.monotonic()
-    outcome = train(outcome)
+    outcome = run(outcome)
     outcome.seconds = round(outcome.seconds + time.monotonic() - started, 2)
     return outcome

@@ -4,13 +4,19 @@ from typing import Any
 
 from mmengine.config import Config
 
-from coverage_parts.batches.classification import classification_batch
-from coverage_parts.batches.detection import detection_batch
+from coverage_parts.batches.classification import classification_batch, pictures_to_classify
+from coverage_parts.batches.detection import detection_batch, pictures_to_detect
 from coverage_parts.batches.segmentation import segmentation_batch
 
-_MAKERS = {"mmdet": detection_batch, "mmseg": segmentation_batch, "mmpretrain": classification_batch}
+_FOR_TRAINING = {"mmdet": detection_batch, "mmseg": segmentation_batch, "mmpretrain": classification_batch}
+_FOR_PREDICTION = {"mmdet": pictures_to_detect, "mmseg": segmentation_batch, "mmpretrain": pictures_to_classify}
 
 
 def make_batch(config: Config) -> dict[str, Any]:
-    """``inputs`` and ``data_samples`` for the data preprocessor of a config's model; the same at every call."""
-    return _MAKERS[config.default_scope](config)
+    """``inputs`` and ``data_samples`` to train a config's model, for its data preprocessor; the same at every call."""
+    return _FOR_TRAINING[config.default_scope](config)
+
+
+def make_prediction_batch(config: Config) -> dict[str, Any]:
+    """The same for a prediction: whole pictures or one video, never several views or branches."""
+    return _FOR_PREDICTION[config.default_scope](config)

@@ -15,12 +15,20 @@ def classification_batch(config: Config) -> dict[str, Any]:
     """Four pictures; for self-supervised models two views of each, or as many as SwAV asks for."""
     from mmpretrain.models import BaseSelfSupervisor
     from mmpretrain.registry import MODELS
+
+    batch = pictures_to_classify(config)
+    if issubclass(MODELS.get(config.model.type), BaseSelfSupervisor):
+        num_views = sum(next(values_of(config.model, "num_crops"), [2]))
+        batch["inputs"] = [
+            torch.stack([noise(SIDE, SIDE, 10 * view + seed) for seed in range(4)]) for view in range(num_views)
+        ]
+    return batch
+
+
+def pictures_to_classify(config: Config) -> dict[str, Any]:
+    """Four labelled pictures."""
     from mmpretrain.structures import DataSample
 
     num_classes = smallest(config.model, "num_classes", default=2)
     samples = [DataSample(metainfo={"img_shape": (SIDE, SIDE)}).set_gt_label(i % num_classes) for i in range(4)]
-    if not issubclass(MODELS.get(config.model.type), BaseSelfSupervisor):
-        return {"inputs": [noise(SIDE, SIDE, seed) for seed in range(4)], "data_samples": samples}
-    num_views = sum(next(values_of(config.model, "num_crops"), [2]))
-    views = [torch.stack([noise(SIDE, SIDE, 10 * view + seed) for seed in range(4)]) for view in range(num_views)]
-    return {"inputs": views, "data_samples": samples}
+    return {"inputs": [noise(SIDE, SIDE, seed) for seed in range(4)], "data_samples": samples}

@@ -19,13 +19,38 @@ _NUM_PROPOSALS = 50
 def detection_batch(config: Config) -> dict[str, Any]:
     """A batch of the kind that the config's model trains on."""
     model = config.model
-    side = 256 if any(values_of(model, "as_two_stage")) else SIDE
     if model.type == "BaseReID":
         return _persons(smallest(model, "num_classes", default=2))
-    if "TrackDataPreprocessor" in str(model.get("data_preprocessor")):
-        return _videos(config, side)
+    if _is_tracker(config):
+        return _videos(config, _side(config), number=2)
     if "semi_train_cfg" in model:
-        return _branches(config, side)
+        return _branches(config, _side(config))
+    return _pictures(config, _side(config))
+
+
+def pictures_to_detect(config: Config) -> dict[str, Any]:
+    """Two pictures, one video, or four crops of persons."""
+    if config.model.type == "BaseReID":
+        batch = _persons(smallest(config.model, "num_classes", default=2))
+        return {**batch, "inputs": list(batch["inputs"][0])}
+    if _is_tracker(config):
+        return _videos(config, _side(config), number=1)
+    batch = _pictures(config, _side(config))
+    if any(values_of(config.model, "rpn_head")):  # proposals in the samples would be taken in the place of its own
+        for sample in batch["data_samples"]:
+            del sample.proposals
+    return batch
+
+
+def _side(config: Config) -> int:
+    return 256 if any(values_of(config.model, "as_two_stage")) else SIDE
+
+
+def _is_tracker(config: Config) -> bool:
+    return "TrackDataPreprocessor" in str(config.model.get("data_preprocessor"))
+
+
+def _pictures(config: Config, side: int) -> dict[str, Any]:
     return {
         "inputs": [noise(side, side, seed) for seed in range(2)],
         "data_samples": [_sample(config, side, seed) for seed in range(2)],
@@ -102,12 +127,12 @@ def _transforms(config: Config) -> list[dict[str, Any]]:
     return [t for pipeline in pipelines for t in pipeline]
 
 
-def _videos(config: Config, side: int) -> dict[str, Any]:
-    """Two videos of two frames, the first of which is the key frame."""
+def _videos(config: Config, side: int, number: int) -> dict[str, Any]:
+    """Videos of two frames, the first of which is the key frame."""
     from mmdet.structures import TrackDataSample
 
     videos, inputs = [], []
-    for video in range(2):
+    for video in range(number):
         sample = TrackDataSample(metainfo={"key_frames_inds": [0], "ref_frames_inds": [1], "img_shape": (side, side)})
         frames = [_sample(config, side, 2 * video + i) for i in range(2)]
         for i, frame in enumerate(frames):

@@ -16,6 +16,7 @@ from cnxv2_mm.checkpoints import allow_checkpoint_types
 from tests.conftest import relative_error
 from tests.test_structure import ROOT
 from tests.tools.conftest import CONFIG as DIGITS
+from tests.tools.toy_augmented import CONFIG as AUGMENTED
 from tests.tools.toy_pictures import CONFIG
 
 TOOLS = ROOT / "tools"
@@ -84,6 +85,21 @@ def test_two_processes_have_the_gradients_and_weights_of_one_and_one_resumes_the
     resumed = pictures.parent / "two_then_one"
     run_training([str(pictures), "--work-dir", str(resumed), "--resume", str(two / "iter_2.pth")])
     assert_same(resumed / "iter_4.pth", alone / "iter_4.pth")
+    (log,) = resumed.glob("*/*.log")
+    assert "The checkpoint is of 2 processes and this run has 1" in log.read_text()
+
+
+def test_two_processes_resume_two_with_the_random_numbers_of_each(tmp_path):
+    config = tmp_path / "augmented.py"
+    config.write_text(AUGMENTED.replace("by_epoch=False, interval=3", "by_epoch=False, interval=4"))
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    run_two(config, whole, "--no-validate")
+    run_two(config, resumed, "--no-validate", "--resume", whole / "iter_4.pth")
+    ranks = [(whole / f"steps_{rank}.txt").read_text().splitlines() for rank in (0, 1)]
+    assert [(resumed / f"steps_{rank}.txt").read_text().splitlines() for rank in (0, 1)] == [r[4:] for r in ranks]
+    assert not set(ranks[0]) & set(ranks[1])
+    result, expected = read(resumed / "iter_7.pth"), read(whole / "iter_7.pth")
+    assert all(torch.equal(value, expected["state_dict"][name]) for name, value in result["state_dict"].items())
 
 
 def test_two_processes_resume_one(pictures, alone):

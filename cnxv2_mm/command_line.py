@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 # What checks raise, ours and the libraries': wrong values, files that are missing or cannot be written, packages that
-# are not installed, type names that no registry knows. Anything else is a bug, whose traceback is wanted.
-USER_ERRORS = (ValueError, OSError, ImportError, KeyError)
+# are not installed, type names that no registry knows, losses that are not finite. Anything else is a bug, whose
+# traceback is wanted.
+USER_ERRORS = (ValueError, OSError, ImportError, KeyError, FloatingPointError)
 _OPTION = "--traceback"
 
 

@@ -22,6 +22,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from cnxv2_mm.checkpoints import allow_checkpoint_types
 from cnxv2_mm.cpu_processes import prepare_cpu_processes
+from cnxv2_mm.finite_check import add_finite_check
 from cnxv2_mm.fsdp import check_hooks
 
 _LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
@@ -334,7 +335,10 @@ def build_runner(config: Config) -> Runner:
         ValueError: the config averages weights under FSDP.
     """
     check_hooks(config)
-    if "runner_type" not in config:
-        return Runner.from_cfg(config)
-    config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly
-    return RUNNERS.build(config)
+    if "runner_type" in config:
+        config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly
+        runner = RUNNERS.build(config)
+    else:
+        runner = Runner.from_cfg(config)
+    add_finite_check(runner)
+    return runner

@@ -36,6 +36,7 @@ def run(tmp_path, body, *options):
         ("FileNotFoundError('no such file: x')", "program: no such file: x"),
         ("KeyError('X is not in the registry')", "program: X is not in the registry"),
         ("ValueError()", "program: ValueError"),
+        ("FloatingPointError('loss=nan')", "program: loss=nan"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_the_way_to_more(tmp_path, error, line):

@@ -33,6 +33,7 @@ ROWS = [
     "layer_decay",
     "cpu_amp",
     "cpu_processes",
+    "finite_check",
     "analysis",
     "data_check",
     "runner_config",

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
 from cnxv2_mm.command_line import message
 
@@ -51,6 +52,21 @@ def test_traceback_on_request(tmp_path):
     assert "Traceback" in result.stderr
 
 
+BUILD = (
+    "from threading import Thread; from mmengine.registry import Registry; things = Registry('thing'); "
+    "things.register_module(name='T')({}); things.build(dict(type='T', size=1))"
+)
+
+
+def test_an_argument_that_a_configs_class_does_not_take(tmp_path):
+    result = run(tmp_path, BUILD.format("Thread"))
+    assert result.returncode == 1
+    line = "program: Thread.__init__() got an unexpected keyword argument 'size'"
+    assert result.stderr.splitlines() == [line, "(--traceback shows where this arose.)"]
+    # A wrong type inside of what is called is a bug.
+    assert "Traceback" in run(tmp_path, BUILD.format("lambda size: len(size)")).stderr
+
+
 def test_a_bug_keeps_its_traceback(tmp_path):
     result = run(tmp_path, "raise AttributeError('bug')")
     assert result.returncode == 1
@@ -64,3 +80,19 @@ def test_a_number_that_main_returns_is_the_exit_status(tmp_path, value, status):
 
 def test_message_of_an_error_without_text():
     assert message(AssertionError()) == "AssertionError"
+
+
+def test_message_of_an_error_in_a_worker():
+    """Torch's own text of it, which holds the traceback."""
+
+    class Bad(Dataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            raise ValueError("x.tif: 4 channels")
+
+    with pytest.raises(ValueError, match="DataLoader worker") as error:
+        next(iter(DataLoader(Bad(), num_workers=1)))
+    assert "Traceback" in str(error.value)
+    assert message(error.value) == "x.tif: 4 channels"

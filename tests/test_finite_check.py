@@ -76,7 +76,7 @@ def test_one_nan_pixel_ends_a_training_with_the_names_of_the_files(tmp_path):
     images = write_folder(tmp_path / "images")
     broken = tifffile.imread(images / "09.tiff")
     broken[17, 5, 1] = float("nan")
-    tifffile.imwrite(images / "09.tiff", broken)
+    tifffile.imwrite(images / "09.tiff", broken, photometric="rgb")
     with pytest.raises(FloatingPointError) as error:
         run_training([str(write_config(tmp_path, images)), "--work-dir", str(tmp_path / "run")])
     text = str(error.value)

@@ -36,6 +36,8 @@ ROWS = [
     "finite_check",
     "analysis",
     "data_check",
+    "sample_check",
+    "loaded_weights",
     "runner_config",
     "swap",
 ]

@@ -30,7 +30,7 @@ def write_folder(folder: Path, num: int = 12) -> Path:
     """Writes ``num`` TIFF files of 64 x 64 pixels in float32: 00.tiff, 01.tiff, ..."""
     folder.mkdir(parents=True, exist_ok=True)
     for i, image in enumerate(photographs(num, size=(64, 64)).permute(0, 2, 3, 1).numpy()):
-        tifffile.imwrite(folder / f"{i:02d}.tiff", image)
+        tifffile.imwrite(folder / f"{i:02d}.tiff", image, photometric="rgb")
     return folder
 
 

@@ -35,7 +35,7 @@ def test_a_sound_file_needs_no_remark_in_any_wrapping(coco):
 
 
 def test_boxes_that_mmdet_leaves_out_are_counted_by_its_own_rule(coco):
-    kinds = [[70, 0, 5, 5], [0, -9, 5, 8], [1, 1, 0, 4], [1, 1, 4, 0.5], [10, 10, 60, 5], [10, 10, 5, 5]]
+    kinds = [[70, 0, 5, 5], [1, 70, 5, 5], [1, 1, 0, 4], [1, 1, 4, 0.5], [10, 10, 60, 5], [10, 10, 5, 5]]
     for i, box in enumerate(kinds):
         area = 0 if i == 5 else 20
         coco.content["annotations"].append({"id": 10 + i, "image_id": 1, "category_id": 7, "bbox": box, "area": area})
@@ -137,6 +137,13 @@ def test_images_that_are_missing_or_empty(coco):
     missing, empty = error(coco.dataset(), "mmdet").splitlines()
     assert missing.endswith(f"1 of 4 files do not exist: {coco.root / 'images/0.jpg'}")
     assert empty.endswith(f"1 of 4 files are empty (0 bytes): {coco.root / 'images/3.jpg'}")
+
+
+def test_images_without_boxes_are_wanted_unless_they_are_filtered_out(coco):
+    coco.content["images"].append({"id": 9, "file_name": "not/there.jpg", "width": 640, "height": 480})
+    assert "1 of 5 files do not exist" in error(coco.dataset(filter_cfg=None), "mmdet")
+    (line,) = remarks(coco.dataset(test_mode=True), "mmdet", "val_dataloader")
+    assert "1 of 5 files do not exist" in line
 
 
 def test_large_files_are_not_read(coco, monkeypatch):

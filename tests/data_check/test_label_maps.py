@@ -33,6 +33,7 @@ def test_sound_maps_need_no_remark(tmp_path):
     assert remarks(folder(tmp_path / "b", labels(0, 1), labels(255), labels(2)), "mmseg") == []
     assert remarks(folder(tmp_path / "c", labels(0, 3), labels(1, 2, 255), reduce_zero_label=True), "mmseg") == []
     assert remarks(folder(tmp_path / "d", labels(0), classes=("all",)), "mmseg") == []
+    assert remarks(folder(tmp_path / "g", labels(0, 9), labels(1, 9), ignore_index=9), "mmseg") == []
     # Some of a known data set's classes: the others are ignored.
     cityscapes = folder(tmp_path / "e", labels(0, 13, 18), labels(1), classes=("car", "road"))
     cityscapes = {**cityscapes, "type": "CityscapesDataset", "img_suffix": ".jpg", "seg_map_suffix": ".png"}
@@ -48,6 +49,9 @@ def test_labels_beyond_the_classes(tmp_path):
     text = error(dataset, "mmseg")
     assert "1 of 2 label maps have labels beyond the 3 classes (0 to 2)" in text
     assert text.endswith("001.png has 3, 9.")
+    cv2.imwrite(str(tmp_path / "labels" / "001.png"), labels(2, 3))
+    assert error(dataset, "mmseg").endswith("001.png has 3.")
+    cv2.imwrite(str(tmp_path / "labels" / "001.png"), labels(2, 9))
     assert "(0 to 2, after reduce_zero_label)" in error({**dataset, "reduce_zero_label": True}, "mmseg")
 
 

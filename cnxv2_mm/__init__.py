@@ -13,6 +13,7 @@ from cnxv2_mm.contiguous_maps import ContiguousMaps
 from cnxv2_mm.cpu_amp import CpuAmpOptimWrapper
 from cnxv2_mm.decoder import FCMAEDecoder
 from cnxv2_mm.fcmae import FCMAE
+from cnxv2_mm.finite_check import FiniteCheckHook
 from cnxv2_mm.fsdp import FSDPStrategy, convnext_blocks
 from cnxv2_mm.layer_decay import LayerDecayOptimWrapperConstructor
 from cnxv2_mm.version import __version__
@@ -25,6 +26,7 @@ __all__ = [
     "CpuAmpOptimWrapper",
     "FCMAEDecoder",
     "FSDPStrategy",
+    "FiniteCheckHook",
     "LayerDecayOptimWrapperConstructor",
     "Pretrained",
     "ReconstructionLoss",

@@ -2,14 +2,17 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 # What checks raise, ours and the libraries': wrong values, files that are missing or cannot be written, packages that
-# are not installed, type names that no registry knows. Anything else is a bug, whose traceback is wanted.
-USER_ERRORS = (ValueError, OSError, ImportError, KeyError)
+# are not installed, type names that no registry knows, losses that are not finite. Arguments that a config's class
+# does not take come on top. Anything else is a bug, whose traceback is wanted.
+USER_ERRORS = (ValueError, OSError, ImportError, KeyError, FloatingPointError)
 _OPTION = "--traceback"
 
 
@@ -38,15 +41,24 @@ def run(tool: str, main: Callable[[], Any]) -> None:
     """
     try:
         status = main()
-    except USER_ERRORS as error:
-        if _OPTION in sys.argv:
+    except (*USER_ERRORS, TypeError) as error:
+        if _OPTION in sys.argv or (isinstance(error, TypeError) and not _is_wrong_argument(error)):
             raise
         sys.exit(f"{tool}: {message(error)}\n({_OPTION} shows where this arose.)")
     sys.exit(status if type(status) is int else 0)
+
+
+def _is_wrong_argument(error: TypeError) -> bool:
+    """Whether a config gave arguments that a class does not take: raised by the call in mmengine's registry itself."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return Path(frame.filename).parts[-3:] == ("mmengine", "registry", "build_functions.py")
 
 
 def message(error: BaseException) -> str:
     """The text of an error; its class alone where it has no text."""
     # str() of a KeyError is the repr of its text.
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if text.startswith("Caught ") and "in DataLoader worker process" in text.partition("\n")[0]:
+        # Torch repeats an error of a worker as text: its traceback, whose last line is "Class: message".
+        text = text.strip().splitlines()[-1].partition(": ")[2]
     return text.strip() or type(error).__name__

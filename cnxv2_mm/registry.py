@@ -30,3 +30,5 @@ METRICS = Registry("metric", parent=root.METRICS, scope=SCOPE, locations=["cnxv2
 FUNCTIONS = Registry("function", parent=root.FUNCTIONS, scope=SCOPE, locations=["cnxv2_mm"])
 # How a model is spread over processes.
 STRATEGIES = Registry("strategy", parent=root.STRATEGIES, scope=SCOPE, locations=["cnxv2_mm"])
+# What is called at fixed points of a training.
+HOOKS = Registry("hook", parent=root.HOOKS, scope=SCOPE, locations=["cnxv2_mm"])

@@ -14,15 +14,15 @@ import torch
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.device import get_device
-from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from cnxv2_mm.checkpoints import trust_pickle
 from cnxv2_mm.cpu_processes import prepare_cpu_processes
+from cnxv2_mm.finite_check import add_finite_check
 from cnxv2_mm.fsdp import check_hooks
+from cnxv2_mm.sample_check import check_samples
 from cnxv2_mm.saving import protect_checkpoints
 from cnxv2_mm.seeding import make_repeatable
 
@@ -110,8 +110,23 @@ def set_run(config: Config, args: argparse.Namespace) -> None:
         config.work_dir = args.work_dir
     elif config.get("work_dir") is None:
         config.work_dir = str(Path("work_dirs") / Path(args.config.rpartition("::")[2]).stem)
+    check_writable(Path(config.work_dir))
     set_loaders(config, pin_memory=not args.no_pin_memory, persistent_workers=not args.no_persistent_workers)
     prepare_cpu_processes(config)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a working folder that cannot be made or written into; it is not made yet.
+
+    Raises:
+        PermissionError: no right to write, or a disk that is read only.
+        NotADirectoryError: a file has the name of the folder, or of one above it.
+    """
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise NotADirectoryError(f"work_dir={str(folder)!r}: {existing} is a file, choose another --work-dir.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise PermissionError(f"work_dir={str(folder)!r}: {existing} is not writable, choose another --work-dir.")
 
 
 def set_loaders(config: Config, *, pin_memory: bool, persistent_workers: bool) -> None:
@@ -262,33 +277,6 @@ def draw_predictions(config: Config, *, show: bool, show_dir: str | None, wait_t
         hook["test_out_dir" if scope == "mmdet" else "out_dir"] = show_dir
 
 
-class RequireWeights(Hook):
-    """Refuses to go on when a loaded checkpoint leaves a parameter of the model at its random start.
-
-    mmengine only logs this, and a test then reports the scores of noise.
-    """
-
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Compare names and shapes.
-
-        Raises:
-            ValueError: names the parameters that the checkpoint lacks or holds in another shape.
-        """
-        model = runner.model
-        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-            model = model.module
-        state = checkpoint.get("state_dict", checkpoint)
-        weights = {name.removeprefix("module."): value for name, value in state.items()}
-        params = dict(model.named_parameters())
-        wrong = [name for name, param in params.items() if name not in weights or weights[name].shape != param.shape]
-        if wrong:
-            names = ", ".join(wrong[:5]) + (", ..." if len(wrong) > 5 else "")
-            raise ValueError(
-                f"the checkpoint lacks {len(wrong)} of the model's {len(params)} parameters, or has them in another "
-                f"shape ({names}): test it with the config it was trained with."
-            )
-
-
 def build_runner(config: Config) -> Runner:
     """The config's runner: mmengine's, or the registered one that ``runner_type`` names.
 
@@ -301,4 +289,6 @@ def build_runner(config: Config) -> Runner:
     runner = RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)
     protect_checkpoints(runner)
     make_repeatable(runner)
+    add_finite_check(runner)
+    check_samples(runner, config)
     return runner

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.progress import Progress, TextColumn
 from rich.table import Table
+from torch.utils.data import DataLoader, Dataset
 
 from cnxv2_mm.command_line import console, message
 
@@ -41,6 +42,7 @@ def run(tmp_path, body, *options):
         ("FileNotFoundError('no such file: x')", "program: no such file: x"),
         ("KeyError('X is not in the registry')", "program: X is not in the registry"),
         ("ValueError()", "program: ValueError"),
+        ("FloatingPointError('loss=nan')", "program: loss=nan"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_the_way_to_more(tmp_path, error, line):
@@ -53,6 +55,21 @@ def test_traceback_on_request(tmp_path):
     result = run(tmp_path, "raise ValueError('ratio=2')", "--traceback")
     assert result.returncode == 1
     assert "Traceback" in result.stderr
+
+
+BUILD = (
+    "from threading import Thread; from mmengine.registry import Registry; things = Registry('thing'); "
+    "things.register_module(name='T')({}); things.build(dict(type='T', size=1))"
+)
+
+
+def test_an_argument_that_a_configs_class_does_not_take(tmp_path):
+    result = run(tmp_path, BUILD.format("Thread"))
+    assert result.returncode == 1
+    line = "program: Thread.__init__() got an unexpected keyword argument 'size'"
+    assert result.stderr.splitlines() == [line, "(--traceback shows where this arose.)"]
+    # A wrong type inside of what is called is a bug.
+    assert "Traceback" in run(tmp_path, BUILD.format("lambda size: len(size)")).stderr
 
 
 def test_a_bug_keeps_its_traceback(tmp_path):
@@ -97,3 +114,19 @@ def test_nothing_is_printed_by_another_console():
             if name in ("Console", "TextColumn") and not plain:
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert wrong == []
+
+
+def test_message_of_an_error_in_a_worker():
+    """Torch's own text of it, which holds the traceback."""
+
+    class Bad(Dataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            raise ValueError("x.tif: 4 channels")
+
+    with pytest.raises(ValueError, match="DataLoader worker") as error:
+        next(iter(DataLoader(Bad(), num_workers=1)))
+    assert "Traceback" in str(error.value)
+    assert message(error.value) == "x.tif: 4 channels"

@@ -132,3 +132,15 @@ def test_accumulated_images_count_when_the_learning_rate_is_scaled():
     plain = Config({"auto_scale_lr": {"base_batch_size": 512}, "optim_wrapper": {"type": "OptimWrapper"}})
     runner_config.scale_learning_rate(plain)
     assert plain.auto_scale_lr.base_batch_size == 512
+
+
+def test_a_working_folder_that_cannot_be_made(tmp_path, monkeypatch):
+    runner_config.check_writable(tmp_path / "new" / "run")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match=rf"work_dir='.*/file/run': {tmp_path}/file is a file"):
+        runner_config.check_writable(tmp_path / "file" / "run")
+    # Whoever runs the tests may be root, who may write anywhere but on a disk that is read only.
+    monkeypatch.setattr(runner_config.os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(PermissionError, match=rf"{tmp_path} is not writable, choose another --work-dir"):
+        runner_config.check_writable(tmp_path / "new" / "run")

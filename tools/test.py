@@ -12,6 +12,7 @@ from mmengine.registry import METRICS
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
 from cnxv2_mm import command_line, resuming, runner_config
 from cnxv2_mm.data_check import check_data
+from cnxv2_mm.loaded_weights import RequireWeights
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -43,9 +44,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         runner_config.draw_predictions(config, show=args.show, show_dir=args.show_dir, wait_time=args.wait_time)
     if args.tta:
         runner_config.use_tta(config)
-    check_data(config, ("test_dataloader",))
+    remarks = check_data(config, ("test_dataloader",))
     runner = runner_config.build_runner(config)
-    runner.register_hook(runner_config.RequireWeights())
+    for remark in remarks:
+        runner.logger.warning(remark)
+    runner.register_hook(RequireWeights())
     if args.out is not None:
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
         # mmdet's own compresses instance masks, which would not fit into memory otherwise.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
 from cnxv2_mm import command_line, resuming, runner_config
 from cnxv2_mm.data_check import check_data
+from cnxv2_mm.loaded_weights import RequireSomeWeights, RequireWeights
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -50,8 +51,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not config.get("resume") and not args.overwrite:
         resuming.check_work_dir(config)
     runner_config.check_amp_device(config)
-    check_data(config, ("train_dataloader", "val_dataloader"))
-    runner_config.build_runner(config).train()
+    remarks = check_data(config, ("train_dataloader", "val_dataloader"))
+    runner = runner_config.build_runner(config)
+    for remark in remarks:
+        runner.logger.warning(remark)
+    runner.register_hook(RequireWeights() if config.get("resume") else RequireSomeWeights())
+    runner.train()
 
 
 if __name__ == "__main__":

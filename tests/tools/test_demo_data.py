@@ -9,6 +9,8 @@ import pytest
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
+from cnxv2_mm.data_check import check_data
+from cnxv2_mm.runner_config import load_config
 from demo_parts import scenes
 from demo_parts.dataset import (
     DatasetSpec,
@@ -20,6 +22,7 @@ from demo_parts.dataset import (
 )
 from demo_parts.digits import CLASSES, draw_digit, load_scans
 from demo_parts.photographs import load_photographs, random_background
+from tests.test_structure import ROOT
 
 SPEC = DatasetSpec(train_scenes=12, val_scenes=6, train_pictures=1)
 ADE_FOLDERS = {"train": "training", "val": "validation"}
@@ -181,6 +184,15 @@ def test_only_a_finished_data_set_of_the_same_spec_counts_as_complete(tmp_path):
     assert not is_complete(tmp_path / "new", small)
     write_dataset(tmp_path / "new", small)
     assert is_complete(tmp_path / "new", small)
+
+
+@pytest.mark.parametrize("name", ["fcmae", "classification", "mask_rcnn", "upernet"])
+def test_the_check_before_training_finds_nothing(root, tmp_path, monkeypatch, name):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "demo").symlink_to(root)
+    config = load_config(str(ROOT / "configs" / "demo" / f"{name}.py"))
+    monkeypatch.chdir(tmp_path)
+    assert check_data(config, ("train_dataloader", "val_dataloader")) == []
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):

@@ -5,7 +5,7 @@ import re
 import pytest
 from mmengine.config import Config
 
-from cnxv2_mm.data_check import check_data
+from cnxv2_mm.data_check.paths import check_paths
 
 
 def coco(root):
@@ -30,12 +30,12 @@ def make(root, *paths):
 def complaint(dataset, **settings):
     config = Config({"train_dataloader": {"dataset": dataset}, **settings})
     with pytest.raises(FileNotFoundError) as error:
-        check_data(config, ("train_dataloader", "val_dataloader"))
+        check_paths(config, ("train_dataloader", "val_dataloader"))
     return str(error.value)
 
 
 def accept(dataset, **settings):
-    check_data(Config({"train_dataloader": {"dataset": dataset}, **settings}), ("train_dataloader",))
+    check_paths(Config({"train_dataloader": {"dataset": dataset}, **settings}), ("train_dataloader",))
 
 
 def test_coco(tmp_path):

@@ -1,4 +1,4 @@
-"""Does the data that a config names exist? Asked before a model is built, answered with the tree that is expected."""
+"""Do the folders and files that a config names exist? Answered with the tree that is expected."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ _DOWNLOADED = ("MNIST", "FashionMNIST", "CIFAR10", "CIFAR100")
 _REMOTE = re.compile(r"[a-zA-Z0-9]{2,}:")  # s3://..., petrel:..., file://...; not a Windows drive
 
 
-def check_data(config: Config, loaders: Sequence[str]) -> None:
+def check_paths(config: Config, loaders: Sequence[str]) -> None:
     """Refuse a config whose local data folders or annotation files do not exist.
 
     Wrappers (``RepeatDataset``, ``ConcatDataset``, ...) are searched for the datasets inside them. Paths of a storage
@@ -42,28 +42,28 @@ def check_data(config: Config, loaders: Sequence[str]) -> None:
     for loader in loaders:
         if not config.get(loader):
             continue
-        for key, dataset in _leaf_datasets(f"{loader}.dataset", config[loader].get("dataset")):
+        for key, dataset in leaf_datasets(f"{loader}.dataset", config[loader].get("dataset")):
             missing = [path for path in _paths(dataset) if not path.exists()]
             if missing:
                 complaints.append(_complaint(key, dataset, missing))
         evaluator = f"{loader.removesuffix('_dataloader')}_evaluator"
         for key, metric in _metrics(evaluator, config.get(evaluator)):
             path = metric.get("ann_file")
-            if isinstance(path, str) and _is_local(metric, path) and not Path(path).exists():
+            if isinstance(path, str) and is_local(metric, path) and not Path(path).exists():
                 complaints.append(f"{key}: {_type_name(metric)} needs {path}, which does not exist.")
     if complaints:
         raise FileNotFoundError("\n".join(complaints))
 
 
-def _leaf_datasets(key: str, dataset: Any) -> Iterator[tuple[str, Mapping]]:
+def leaf_datasets(key: str, dataset: Any) -> Iterator[tuple[str, Mapping]]:
     """Datasets that read files, each with its dotted key in the config."""
     if not isinstance(dataset, Mapping):
         return
     if isinstance(dataset.get("dataset"), Mapping):
-        yield from _leaf_datasets(f"{key}.dataset", dataset["dataset"])
+        yield from leaf_datasets(f"{key}.dataset", dataset["dataset"])
     elif isinstance(dataset.get("datasets"), Sequence):
         for index, inner in enumerate(dataset["datasets"]):
-            yield from _leaf_datasets(f"{key}.datasets.{index}", inner)
+            yield from leaf_datasets(f"{key}.datasets.{index}", inner)
     else:
         yield key, dataset
 
@@ -85,12 +85,12 @@ def _paths(dataset: Mapping) -> Iterator[Path]:
     relative = [dataset.get("ann_file") or "", *(prefixes.values() if isinstance(prefixes, Mapping) else [prefixes])]
     if _type_name(dataset) == "ImageNet" and not any(relative):
         relative.append(dataset.get("split") or "")
-    for path in (root, *(str(Path(root) / path) for path in relative if path and _is_local(dataset, path))):
-        if path and _is_local(dataset, root):
+    for path in (root, *(str(Path(root) / path) for path in relative if path and is_local(dataset, path))):
+        if path and is_local(dataset, root):
             yield Path(path)
 
 
-def _is_local(entry: Mapping, path: str) -> bool:
+def is_local(entry: Mapping, path: str) -> bool:
     """Whether a path lies on this disk: no scheme before it and no other storage backend."""
     backend = (entry.get("backend_args") or {}).get("backend", "local")
     return backend in ("local", "disk") and not _REMOTE.match(path)

@@ -1,0 +1,207 @@
+"""A training stops at the first loss that is not finite, before its weights are saved over good ones.
+
+One NaN pixel is enough to make every weight NaN. mmengine goes on, logs ``loss: nan`` and replaces its checkpoints.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from mmengine import dist
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel
+
+from cnxv2_mm.registry import HOOKS
+
+# Under loss scaling a step whose gradients are not finite is skipped, so that a single overflow harms nothing.
+_SKIPPED_STEPS = 5
+# Several processes compare notes this often, and before every checkpoint and validation; one process needs nobody.
+_STEPS_BETWEEN_TALKS = 10
+
+
+@HOOKS.register_module()
+class FiniteCheckHook(Hook):
+    """Stops a training whose losses or weights are not finite. ``tools/train.py`` adds it to every run.
+
+    Losses are looked at in every step, without waiting for the device: mmengine has fetched them for its log.
+    Where an optimiser wrapper scales the loss (``AmpOptimWrapper``) it skips such steps, and so five in a row are
+    allowed, each with a line in the log. Weights are looked at before a checkpoint is written or a validation starts.
+    Several processes stop together, at most ten steps late and never after a checkpoint.
+    """
+
+    priority = "LOW"  # behind the hooks that fetch losses and average weights, before the one that saves them
+
+    def __init__(self) -> None:
+        self.skipped = 0
+        self.complaint: tuple[int, str] | None = None  # step, what happened in it
+        self.from_the_start: set[str] = set()
+
+    def before_train(self, runner: Runner) -> None:
+        """Notes which tensors are not finite by design, such as a stored attention mask."""
+        self.from_the_start = set(_bad_tensors(_tensors(runner.model)))
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        """Looks at the step's losses.
+
+        Raises:
+            FloatingPointError: names the step, the losses and the files of the batch.
+        """
+        bad = {name: value for name, value in _losses(runner, outputs or {}) if not _is_finite(value)}
+        if bad and self.complaint is None:
+            self._note(runner, bad, data_batch)
+        elif not bad:
+            self.skipped = 0
+        saves = any(_saves_after_step(hook, runner) for hook in runner.hooks)
+        if saves or dist.get_world_size() == 1 or self.every_n_train_iters(runner, _STEPS_BETWEEN_TALKS):
+            self._stop_together()
+        if saves:
+            self._check_weights(runner.model, runner.iter + 1)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Before a checkpoint that an epoch ends with.
+
+        Raises:
+            FloatingPointError: a loss or a weight is not finite.
+        """
+        self._stop_together()
+        self._check_weights(runner.model, runner.iter)
+
+    def before_val(self, runner: Runner) -> None:
+        """Before scores are taken, by which a checkpoint may become the best one.
+
+        Raises:
+            FloatingPointError: a loss or a weight is not finite.
+        """
+        self._stop_together()
+        self._check_weights(runner.model, runner.iter)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """The last look, whoever saves; averaged weights included.
+
+        Raises:
+            FloatingPointError: names the entries that are not finite.
+        """
+        for part in ("state_dict", "ema_state_dict"):
+            self._refuse(_bad_tensors(checkpoint.get(part, {}).items()), f"the checkpoint's {part}")
+
+    def _note(self, runner: Runner, bad: Mapping[str, float], data_batch: Any) -> None:
+        step = runner.iter + 1
+        values = ", ".join(f"{name}={value}" for name, value in bad.items())
+        files, broken = _files(data_batch)
+        if hasattr(runner.optim_wrapper, "loss_scaler") and self.skipped < _SKIPPED_STEPS:
+            self.skipped += 1
+            print_log(
+                f"step {step}: {values}; loss scaling skips the step ({self.skipped} in a row, {_SKIPPED_STEPS} are "
+                f"allowed). Files of the batch: {files}",
+                logger="current",
+                level=logging.WARNING,
+            )
+            return
+        rate = next(iter(runner.optim_wrapper.get_lr().values()))[0]
+        cause = (
+            f"The input itself is not finite in {broken}: mend or remove it, or look at the data preprocessor's std."
+            if broken
+            else f"Look at the learning rate (lr={rate:.3g}), the labels and these files."
+        )
+        self.complaint = (step, f"step {step}: {values}. {cause} Files of the batch: {files}")
+
+    def _stop_together(self) -> None:
+        """Every process of the run calls this at the same steps."""
+        if dist.get_world_size() > 1:
+            flag = torch.tensor(float(self.complaint is not None))
+            dist.all_reduce(flag, "max")
+            if not flag:
+                return
+            everyone = [complaint for complaint in dist.all_gather_object(self.complaint) if complaint is not None]
+            self.complaint = min(everyone, key=lambda complaint: complaint[0])
+        if self.complaint is not None:
+            raise FloatingPointError(f"the loss is not finite any more: {self.complaint[1]}")
+
+    def _check_weights(self, model: nn.Module, step: int) -> None:
+        bad = _bad_tensors(_tensors(model))
+        if dist.get_world_size() > 1:  # each may hold a part of the weights
+            bad = sorted({name for names in dist.all_gather_object(bad) for name in names})
+        self._refuse(bad, f"the model after step {step}")
+
+    def _refuse(self, bad: list[str], where: str) -> None:
+        bad = [name for name in bad if name.removeprefix("module.") not in self.from_the_start]
+        if bad:
+            shown = ", ".join(bad[:5]) + (", ..." if len(bad) > 5 else "")
+            raise FloatingPointError(
+                f"{where} has {len(bad)} tensors that are not finite ({shown}): not saved, earlier checkpoints stay. "
+                "Look at the learning rate, gradient clipping (optim_wrapper.clip_grad) and the data."
+            )
+
+
+def add_finite_check(runner: Runner) -> None:
+    """Gives a run the hook, unless its config has it already."""
+    if not any(isinstance(hook, FiniteCheckHook) for hook in runner.hooks):
+        runner.register_hook(FiniteCheckHook())
+
+
+def _losses(runner: Runner, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The step's losses as numbers: those that mmengine's log holds cost no second transfer."""
+    logged = runner.message_hub.log_scalars
+    for name, value in outputs.items():
+        if "loss" in name:
+            yield name, float(logged[f"train/{name}"].current() if f"train/{name}" in logged else value)
+
+
+def _is_finite(value: float) -> bool:
+    return abs(value) < float("inf")  # False for nan
+
+
+def _saves_after_step(hook: Hook, runner: Runner) -> bool:
+    """Whether a hook writes a checkpoint behind this step; the condition is mmengine's."""
+    return (
+        isinstance(hook, CheckpointHook)
+        and not hook.by_epoch
+        and (
+            hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
+            or (hook.save_last and hook.is_last_train_iter(runner))
+        )
+    )
+
+
+def _files(data_batch: Any) -> tuple[str, str]:
+    """File names of a batch, or "not known"; and those whose input is not finite, by place where they have no name."""
+    if not isinstance(data_batch, Mapping):
+        return "not known", ""
+    samples, inputs = data_batch.get("data_samples"), data_batch.get("inputs", ())
+    paths = [getattr(sample, "img_path", None) for sample in samples] if isinstance(samples, list | tuple) else []
+    if isinstance(inputs, list | tuple) and inputs and isinstance(inputs[0], Tensor) and inputs[0].ndim == 4:
+        inputs = list(zip(*inputs, strict=False))  # several views of each image
+    broken = [i for i, image in enumerate(inputs) if not _all_finite(image)]
+    names = [str(path) for path in paths if path]
+    places = [str(paths[i]) if i < len(paths) and paths[i] else f"image {i + 1} of the batch" for i in broken]
+    return ", ".join(names) or "not known", ", ".join(places)
+
+
+def _all_finite(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return not value.is_floating_point() or bool(value.isfinite().all())
+    return not isinstance(value, list | tuple) or all(map(_all_finite, value))
+
+
+def _tensors(model: nn.Module) -> Iterable[tuple[str, Tensor]]:
+    """What a checkpoint stores of the model; under FSDP this process's share of the parameters."""
+    if isinstance(model, FullyShardedDataParallel):
+        return model.named_parameters()
+    return (model.module if is_model_wrapper(model) else model).state_dict().items()
+
+
+def _bad_tensors(tensors: Iterable[tuple[str, Any]]) -> list[str]:
+    """Names of the floating-point tensors that are not finite, by one transfer from the device."""
+    named = [(name, t.detach()) for name, t in tensors if isinstance(t, Tensor) and t.is_floating_point() and t.numel()]
+    if not named:
+        return []
+    norms = torch._foreach_norm([tensor for _, tensor in named], float("inf"))
+    finite = torch.stack([norm.float() for norm in norms]).isfinite().tolist()
+    return [name for (name, _), good in zip(named, finite, strict=True) if not good]

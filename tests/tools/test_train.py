@@ -13,6 +13,7 @@ from cnxv2_mm.checkpoints import allow_checkpoint_types
 from cnxv2_mm.checkpoints.files import TRUST
 from tests.checkpoints.hostile import write_hostile
 from tests.tools.toy_digits import DigitClassifier
+from tests.tools.toy_folder import write_config, write_folder
 
 
 def read(checkpoint):
@@ -135,6 +136,16 @@ def test_what_is_missing_is_named_before_anything_is_built(run_training, config,
     with pytest.raises(FileNotFoundError, match=r"train_dataloader\.dataset: DigitScans needs no/such/folder"):
         run_training([str(config), "--work-dir", str(tmp_path / "run"), *options])
     assert not (tmp_path / "run").exists()
+
+
+def test_what_the_data_check_remarks_is_in_the_log(run_training, tmp_path):
+    images = write_folder(tmp_path / "images", 4)
+    (images / "extra.webp").touch()
+    config = write_config(tmp_path, images)
+    options = ["--cfg-options", "train_cfg.max_epochs=1"]
+    run_training([str(config), "--work-dir", str(tmp_path / "run"), *options])
+    (log,) = (tmp_path / "run").glob("*/*.log")
+    assert f"WARNING - train_dataloader.dataset: 1 .webp in {images} are left out" in log.read_text()
 
 
 def test_command_line(config, tmp_path):

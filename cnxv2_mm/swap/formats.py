@@ -34,7 +34,8 @@ def needs_contiguous(model: MutableMapping[str, Any], maps: Maps, scope: str) ->
     necks = model.get("neck") or []
     for neck in necks if isinstance(necks, list) else [necks]:
         try:
-            call = meta.build_with_numbers(neck, scope).eval()
+            call = meta.build_with_numbers(neck, scope)
+            call.eval()
             refused, inputs = _try_both(call, inputs)
         except Exception:  # adapt() has told that it does not run on maps alone
             return False
@@ -78,7 +79,8 @@ def _calls(
         ways = {way: _arguments(getattr(kind, way, None), model, image_size) for way in _WAYS}
         if all(arguments is None for arguments in ways.values()):
             return
-        head = meta.build_with_numbers(config, scope).eval()
+        head = meta.build_with_numbers(config, scope)
+        head.eval()
         _find_nothing(head)
     except Exception:
         return

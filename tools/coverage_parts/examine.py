@@ -1,7 +1,6 @@
 """What is asked of one config: does it build, swap, build swapped; does the swapped model train a step and predict."""
 
 import os
-import re
 import site
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from mmengine.config import Config
 
 from cnxv2_mm import runner_config
 from cnxv2_mm.swap import SwapRefused, swap_backbone
+from cnxv2_mm.swap.refusal import tell
 from coverage_parts.building import build_without_numbers
 from coverage_parts.outcome import Outcome
 from coverage_parts.predicting import predict_once
@@ -94,7 +94,7 @@ def _load(name: str) -> Config:
 
 def _tell(error: Exception) -> str:
     """The beginning of an error, without this machine's folders."""
-    text = re.sub(r"\s+", " ", f"{type(error).__name__}: {error}")
+    text = tell(error)
     for folder in (*site.getsitepackages(), str(Path.home()), str(Path(__file__).parents[2])):
         text = text.replace(f"{folder}/", "")
     return text if len(text) <= _MESSAGE_LENGTH else f"{text[:_MESSAGE_LENGTH]} ..."

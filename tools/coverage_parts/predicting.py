@@ -9,8 +9,8 @@ from mmengine.config import Config
 from coverage_parts.batches import make_prediction_batch
 from coverage_parts.building import build_model
 
-# Settings of how many boxes are kept. A random detector finds a thousand of each class, whose masks take minutes.
-_COUNTS = ("nms_pre", "max_per_img", "max_per_image")
+# How many boxes of a level are looked at. A random detector finds something in a thousand, for each of LVIS' classes.
+_COUNT = "nms_pre"
 _MOST = 20
 
 
@@ -29,7 +29,8 @@ def predict_once(config: Config) -> None:
         Exception: Whatever building the model or running it raises.
     """
     torch.manual_seed(0)
-    model = build_model(Config({**config, "model": _with_few_results(config.model)})).eval()
+    model = build_model(Config({**config, "model": _with_few_results(config.model)}))
+    model.eval()  # some models return nothing from it
     batch = make_prediction_batch(config)
     expected = len(batch["inputs"])
     with torch.no_grad():
@@ -40,7 +41,5 @@ def predict_once(config: Config) -> None:
 
 def _with_few_results(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return type(value)(
-            {k: min(v, _MOST) if k in _COUNTS and v > 0 else _with_few_results(v) for k, v in value.items()}
-        )
+        return type(value)({k: min(v, _MOST) if k == _COUNT else _with_few_results(v) for k, v in value.items()})
     return type(value)(map(_with_few_results, value)) if isinstance(value, list | tuple) else value

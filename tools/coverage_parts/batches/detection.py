@@ -25,17 +25,17 @@ def detection_batch(config: Config) -> dict[str, Any]:
         return _videos(config, _side(config), number=2)
     if "semi_train_cfg" in model:
         return _branches(config, _side(config))
-    return _pictures(config, _side(config))
+    return _pictures(config, _side(config), number=2)
 
 
 def pictures_to_detect(config: Config) -> dict[str, Any]:
-    """Two pictures, one video, or four crops of persons."""
+    """One picture, as guided anchoring wants it, one video, or four crops of persons."""
     if config.model.type == "BaseReID":
         batch = _persons(smallest(config.model, "num_classes", default=2))
         return {**batch, "inputs": list(batch["inputs"][0])}
     if _is_tracker(config):
         return _videos(config, _side(config), number=1)
-    batch = _pictures(config, _side(config))
+    batch = _pictures(config, _side(config), number=1)
     if any(values_of(config.model, "rpn_head")):  # proposals in the samples would be taken in the place of its own
         for sample in batch["data_samples"]:
             del sample.proposals
@@ -50,10 +50,10 @@ def _is_tracker(config: Config) -> bool:
     return "TrackDataPreprocessor" in str(config.model.get("data_preprocessor"))
 
 
-def _pictures(config: Config, side: int) -> dict[str, Any]:
+def _pictures(config: Config, side: int, number: int) -> dict[str, Any]:
     return {
-        "inputs": [noise(side, side, seed) for seed in range(2)],
-        "data_samples": [_sample(config, side, seed) for seed in range(2)],
+        "inputs": [noise(side, side, seed) for seed in range(number)],
+        "data_samples": [_sample(config, side, seed) for seed in range(number)],
     }
 
 

@@ -70,10 +70,15 @@ def forget_old_weights(config: Config, owners: Sequence[MutableMapping[str, Any]
             removed.append(f"pretrained={owner['pretrained']!r}")
             owner["pretrained"] = None
         init = owner.get("init_cfg")
-        if isinstance(init, MutableMapping) and init.get("type") == "Pretrained":
+        if isinstance(init, MutableMapping) and _is_pretrained(init.get("type")):
             removed.append(f"init_cfg of {owner.get('type')}: {init.get('checkpoint')!r}")
             owner["init_cfg"] = None
     if config.get("load_from"):
         removed.append(f"load_from={config['load_from']!r}")
         config["load_from"] = None
     return [f"not loaded any more, since the old backbone is part of it: {', '.join(removed)}"] if removed else []
+
+
+def _is_pretrained(kind: Any) -> bool:
+    """Whether an ``init_cfg`` loads a file; new-style configs give mmengine's class, under its full name here."""
+    return str(kind).rpartition(".")[2] in ("Pretrained", "PretrainedInit")

@@ -23,4 +23,5 @@ def read_by_stock_mmengine(files: Iterable[str | Path]) -> list[dict[str, Any]]:
     names = json.dumps([str(file) for file in files])
     result = subprocess.run([sys.executable, "-c", _CODE], input=names, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    return [eval(text, {"inf": float("inf"), "nan": float("nan")}) for text in json.loads(result.stdout.splitlines()[-1])]
+    texts = json.loads(result.stdout.splitlines()[-1])
+    return [eval(text, {"inf": float("inf"), "nan": float("nan")}) for text in texts]

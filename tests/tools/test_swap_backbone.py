@@ -68,6 +68,7 @@ def test_a_file_of_ones_own_is_swapped_again(main, tmp_path):
         ("mmdet::faster_rcnn/faster-rcnn_r50-caffe-c4_ms-1x_coco.py", [], "By hand:"),
         ("mmdet::no/such.py", [], "does not exist"),
         (RETINANET, ["--arch", "small"], "no weights are published"),
+        (RETINANET, ["--weights", "nope"], "no name of the zoo"),
     ],
 )
 def test_a_refusal_is_one_line_and_writes_nothing(main, tmp_path, capsys, config, options, message):
@@ -79,9 +80,16 @@ def test_a_refusal_is_one_line_and_writes_nothing(main, tmp_path, capsys, config
     assert not file.exists()
 
 
-def test_a_config_does_not_overwrite_what_it_inherits_from(main, tmp_path, capsys):
-    file = tmp_path / "old.py"
-    file.write_text("model = dict()\n")
-    assert main([str(file), "-o", str(file)]) == 1
+def test_an_existing_file_is_replaced_only_if_asked(main, tmp_path, capsys):
+    old, new = tmp_path / "old.py", tmp_path / "new.py"
+    old.write_text(f'_base_ = ["{RETINANET}"]\n')
+    new.write_text("mine = 1\n")
+    options = [str(old), "--arch", "atto", "--weights", "none", "-o"]
+    assert main([*options, str(new)]) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert new.read_text() == "mine = 1\n"
+    assert main([*options, str(new), "--overwrite"]) == 0
+    assert load_config(str(new)).model.backbone.arch == "atto"
+    assert main([*options, str(old), "--overwrite"]) == 1
     assert "would inherit from itself" in capsys.readouterr().err
-    assert file.read_text() == "model = dict()\n"
+    assert old.read_text() == f'_base_ = ["{RETINANET}"]\n'

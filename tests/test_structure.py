@@ -34,6 +34,7 @@ ROWS = [
     "cpu_amp",
     "cpu_processes",
     "analysis",
+    "config_check",
     "data_check",
     "runner_config",
     "swap",

@@ -52,9 +52,9 @@ def check_names(config: Config) -> None:
         ValueError: Names the nearest known one.
     """
     known = {*inspect.signature(Runner).parameters, *inspect.signature(FlexibleRunner).parameters, *_OTHER_NAMES}
-    for name, value in config.items():
+    for name in config:
         near = [] if name in known else difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
-        if near and value is not None and not name.startswith(f"{near[0]}_"):
+        if near and config[name] is not None and not name.startswith(f"{near[0]}_"):
             raise ValueError(
                 f"config {config.filename}: mmengine reads no {name!r}, did you mean {near[0]!r}? (A variable of the "
                 f"config's own needs another name; --cfg-options {name}=None ignores it.)"

@@ -13,7 +13,7 @@ from cnxv2_mm.swap import meta
 from cnxv2_mm.swap.consumers import adapt, is_teacher, needs_contiguous
 from cnxv2_mm.swap.measure import Maps, OldBackbone, measure
 from cnxv2_mm.swap.new_style import with_type_names
-from cnxv2_mm.swap.optimizer import use_adamw
+from cnxv2_mm.swap.optimizer import say_what_it_is_for, use_adamw
 from cnxv2_mm.swap.preprocessing import normalise_images
 from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.swap.stages import Stages, choose_stages
@@ -92,6 +92,7 @@ def swap_config(
     notes += forget_old_weights(config, list(owners.values()))
     if optimizer == "adamw":
         notes += use_adamw(config, param_names)
+    notes += say_what_it_is_for(config)
     _import_package(config)
     return Swap(config, tuple(dict.fromkeys(notes)))
 

@@ -43,7 +43,14 @@ def short_config(config: Config, base: str, folder: Path, notes: Sequence[str]) 
     points = [
         line
         for note in notes
-        for line in wrap(note, LINE - 4, initial_indent="- ", subsequent_indent=_NOTE_INDENT, break_long_words=False)
+        for line in wrap(
+            note,
+            LINE - 4,
+            initial_indent="- ",
+            subsequent_indent=_NOTE_INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,  # options and file names stay whole
+        )
     ]
     lines = [f"# {line}" for line in points] + lines
     lines += [f"{key} = {literal(value, 0, len(key) + 3)}" for key, value in {**first, **parts}.items()]

@@ -28,7 +28,12 @@ def test_the_new_config_and_its_reasons(main, tmp_path, capsys):
     lines = file.read_text().splitlines()
     assert lines[0] == f"# - Written by tools/swap_backbone.py from {RETINANET}."
     assert lines[1].startswith("# - backbone: cnxv2_mm.ConvNeXtV2 in the place of ResNet")
-    assert len(lines) < 15
+    header = " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
+    # mmdet's schedule_1x.py and its 8 GPUs of two images.
+    assert "for 16 images per step" in header
+    assert "the warm-up takes 500 steps of 12 epochs" in header
+    assert "--auto-scale-lr" in header
+    assert len(lines) < 20
     out = capsys.readouterr().out
     assert "256, 512, 1024, 2048" in out
     assert "[80, 160, 320]" in out  # the neck leaves out the first map, so that the backbone does not make it

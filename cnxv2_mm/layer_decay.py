@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mmengine.logging import MMLogger
-from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm, _InstanceNorm
 from torch import nn
 
@@ -67,8 +67,9 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """Builds the optimiser of a model whose backbone has ``get_layer_depth(param_name, prefix, strategy)``.
 
     Everything outside the backbone learns at the full rate. Norms, biases, GRN's and layer scale's vectors are never
-    decayed, in the backbone or elsewhere. Groups carry ``lr``, ``weight_decay``, ``lr_scale`` and ``param_names``; the
-    largest scale comes first, because mmengine reports the learning rate of the first group.
+    decayed, in the backbone or elsewhere. Groups carry ``lr``, ``weight_decay``, ``lr_scale`` and ``param_names``.
+    One of the full rate comes first, if need be without parameters: mmengine logs the first group's rate as ``lr``.
+    mmengine's ``base_lr``, which ``auto_scale_lr`` forgets to scale, is not logged.
 
     Example:
         >>> optim_wrapper = dict(
@@ -110,6 +111,13 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             if value is None:
                 raise ValueError(f"optimizer has no {option!r}: write it in the config, e.g. weight_decay=0. for none.")
 
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        """The optimiser of a model in its wrapper."""
+        wrapper = super().__call__(model)
+        # A further group of mmengine's, without parameters, for its log only.
+        wrapper.base_param_settings = None
+        return wrapper
+
     def add_params(self, params: list[dict], module: nn.Module) -> None:
         """Append the groups of every trainable parameter of ``module`` to ``params`` and log them once."""
         rate = self.paramwise_cfg["layer_decay_rate"]
@@ -140,7 +148,10 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             group.names.append(name)
             group.depths.add(depth)
 
-        ordered = dict(sorted(groups.items(), reverse=True))
+        if all(scale != 1.0 for scale, _ in groups):
+            groups[1.0, 0.0] = _Group()
+        # The full rate, then larger ones, then smaller ones.
+        ordered = dict(sorted(groups.items(), key=lambda item: (item[0][0] == 1.0, item[0]), reverse=True))
         for (scale, weight_decay), group in ordered.items():
             params.append(
                 {
@@ -165,7 +176,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             count = sum(param.numel() for param in group.params)
             lines.append(
                 f"{depth:>7} {scale:>9.3g} {self.base_lr * scale:>9.3g} {weight_decay:>7.3g} {len(group.params):>7} "
-                f"{count:>11,}  {group.names[0]}"
+                f"{count:>11,}  {''.join(group.names[:1])}"
             )
         return "\n".join(lines)
 

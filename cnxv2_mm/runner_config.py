@@ -19,6 +19,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from cnxv2_mm.checkpoints import trust_pickle
+from cnxv2_mm.command_line import message
+from cnxv2_mm.config_check import check_generation, reading_error
 from cnxv2_mm.cpu_processes import prepare_cpu_processes
 from cnxv2_mm.finite_check import add_finite_check
 from cnxv2_mm.fsdp import check_hooks
@@ -74,6 +76,7 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     Raises:
         FileNotFoundError: no such file.
         ModuleNotFoundError: the library before ``::`` is not installed.
+        ValueError: whatever is wrong with the file or the options; names the file, and the line where it is known.
     """
     # The maintained family's distribution is called onedl-mmsegmentation; mmengine looks for mmsegmentation whenever a
     # config inherits from mmseg::..., unless it is told to look for the module.
@@ -81,9 +84,15 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     file = shipped_config(path) if "::" in path else Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"config {path!r} does not exist (looked for {file.absolute()}).")
-    config = Config.fromfile(file)
-    if options:
-        config.merge_from_dict(options)
+    try:
+        config = Config.fromfile(file)
+    except Exception as error:  # a config is Python, which can fail in any way
+        raise reading_error(error, file) from error
+    check_generation(config, file)
+    try:
+        config.merge_from_dict(options or {})
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"config {file} has no place for the options {options}: {message(error)}") from error
     return config
 
 

@@ -37,6 +37,7 @@ ROWS = [
     "cpu_processes",
     "finite_check",
     "analysis",
+    "config_check",
     "data_check",
     "sample_check",
     "loaded_weights",

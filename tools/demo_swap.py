@@ -62,7 +62,7 @@ def swap_and_train(task: SwapTask, weights: str, iterations: int, console: Conso
     folder = WORK_DIR / task.name.lower().replace(" ", "_")
     folder.mkdir(parents=True, exist_ok=True)
     swapped, config = folder / "swapped.py", folder / "on_demo_data.py"
-    options = [task.config, "--arch", "atto", "--weights", weights, "-o", str(swapped)]
+    options = [task.config, "--arch", "atto", "--weights", weights, "-o", str(swapped), "--overwrite"]
     subprocess.run([sys.executable, "tools/swap_backbone.py", *options], check=True, stdout=subprocess.DEVNULL)
     on_demo_data(swapped, task, iterations).dump(config)
     run_training(config, folder, [], task.name, console)

@@ -19,6 +19,7 @@ from cnxv2_mm import command_line
 from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.swap import Swap, changes, short_config, swap_config
 from cnxv2_mm.swap.literal import literal
+from cnxv2_mm.swap.target import check_target, write_text
 from cnxv2_mm.variants import VARIANTS
 
 
@@ -36,6 +37,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--optimizer", choices=("adamw", "keep"), default="adamw", help="AdamW with layer decay, or the config's own"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the new config")
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
     parser.add_argument("--print-diff", action="store_true", help="show old and new values")
     command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
@@ -59,17 +61,14 @@ def print_differences(old: Config, new: Config, console: Console) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the config; returns the exit status: 1 if the swap is refused."""
     args = parse_args(argv)
-    if args.output.resolve() == Path(args.config).resolve():
-        print(f"Not swapped: {args.output} would inherit from itself; choose another -o.", file=sys.stderr)
-        return 1
     console = command_line.console(highlight=False)
     try:
+        check_target(args.output, args.config, overwrite=args.overwrite)
         result = swap_config(args.config, args.arch, checkpoint=args.weights, optimizer=args.optimizer)
-    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"Not swapped: {error}", file=sys.stderr)
         return 1
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(short_config(result.config, args.config, args.output.parent, header(args, result)))
+    write_text(short_config(result.config, args.config, args.output.parent, header(args, result)), args.output)
     if args.print_diff:
         print_differences(load_config(args.config), result.config, console)
     for note in result.notes:

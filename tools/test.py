@@ -11,6 +11,7 @@ from mmengine.registry import METRICS
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
 from cnxv2_mm import command_line, resuming, runner_config
+from cnxv2_mm.config_check import check_names
 from cnxv2_mm.data_check import check_data
 from cnxv2_mm.loaded_weights import RequireWeights
 
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Test; returns the metrics by name."""
     args = parse_args(argv)
     config = runner_config.load_config(args.config, args.cfg_options)
+    check_names(config)
     runner_config.set_run(config, args)
     resuming.check_checkpoint(args.checkpoint)
     config.load_from, config.resume = args.checkpoint, False

@@ -2,7 +2,8 @@
 
 ``measure`` builds the old backbone on the meta device and runs it; ``stages`` finds the same strides in ConvNeXt V2;
 ``consumers`` and ``channels`` change what reads the maps; ``weights``, ``preprocessing`` and ``optimizer`` do the rest;
-``config`` is the whole of it. ``differences`` and ``inherit`` write the result as a short config.
+``config`` is the whole of it. ``differences`` and ``inherit`` write the result as a short config, ``target`` says where
+it may be written; ``new_style`` is about configs with imports.
 """
 
 from cnxv2_mm.swap.config import Swap, swap_backbone, swap_config

@@ -14,7 +14,8 @@ from cnxv2_mm.swap import meta
 from cnxv2_mm.swap.consumers import adapt, is_teacher
 from cnxv2_mm.swap.formats import needs_contiguous
 from cnxv2_mm.swap.measure import Maps, OldBackbone, measure
-from cnxv2_mm.swap.optimizer import use_adamw
+from cnxv2_mm.swap.new_style import with_type_names
+from cnxv2_mm.swap.optimizer import say_what_it_is_for, use_adamw
 from cnxv2_mm.swap.preprocessing import normalise_images
 from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.swap.stages import Stages, choose_stages, in_millions
@@ -55,7 +56,7 @@ def swap_config(
     The old backbone is built, without numbers, and run on an image: the new one gives maps of the same strides in the
     same format, and whatever reads them is changed to their channels, built and run. A file that inherits the result
     (:func:`cnxv2_mm.swap.short_config`) loads as the same config but for mmengine's own ``_scope_`` entries, which it
-    adds to what comes from a library.
+    adds to what is inherited as ``mmdet::...``.
 
     Args:
         config: A config of mmdet, mmseg or mmpretrain; a file, or ``mmdet::...`` for one that a library ships. It is
@@ -73,7 +74,7 @@ def swap_config(
         raise ValueError(f"optimizer={optimizer!r} is unknown: choose 'adamw' or 'keep'")
     find_variant(arch)
     library = None if isinstance(config, Config) else str(config).rpartition("::")[0]
-    config = deepcopy(config) if isinstance(config, Config) else load_config(str(config))
+    config = with_type_names(deepcopy(config) if isinstance(config, Config) else load_config(str(config)))
     if not isinstance(config.get("model"), MutableMapping):
         raise SwapRefused("no model", "The config has no model.", "swap the configs that inherit from it.")
     sites = list(_sites(config.model, ()))
@@ -94,6 +95,7 @@ def swap_config(
     notes += forget_old_weights(config, list(owners.values()))
     if optimizer == "adamw":
         notes += use_adamw(config, param_names)
+    notes += say_what_it_is_for(config)
     _import_package(config)
     return Swap(config, tuple(dict.fromkeys(notes)))
 

@@ -8,17 +8,21 @@ from textwrap import wrap
 
 from mmengine.config import Config
 
-from cnxv2_mm.runner_config import load_config, shipped_config
+from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.swap.differences import differences
 from cnxv2_mm.swap.literal import LINE, literal
+from cnxv2_mm.swap.new_style import is_new_style
 
 _NOTE_INDENT = "  "
-# mmengine does not know a folder such as mmdet::gn+ws/; configs there are inherited by their path.
-_INHERITABLE = re.compile(r"\w+::\w+/")
+# What mmengine finds by itself. Not a folder such as mmdet::gn+ws/, nor mmseg:: of the maintained family, whose package
+# has another name than mmengine looks for.
+_KNOWN_TO_MMENGINE = re.compile(r"(?!mmseg::)\w+::\w+/")
 
 
 def short_config(config: Config, base: str, folder: Path, notes: Sequence[str]) -> str:
-    """The text of a file that mmengine loads as ``config``.
+    """The text of a file that mmengine alone loads as ``config``.
+
+    It is long, and inherits nothing, where ``base`` is a new-style config: mmengine does not mix the two kinds.
 
     Args:
         config: What is wanted.
@@ -29,17 +33,38 @@ def short_config(config: Config, base: str, folder: Path, notes: Sequence[str]) 
     Raises:
         ValueError: A value cannot be written in a config.
     """
-    inherited = base
-    if not _INHERITABLE.match(base):
-        file = shipped_config(base) if "::" in base else base
-        inherited = Path(os.path.relpath(file, folder)).as_posix()
-    changed = differences(load_config(base).to_dict(), config.to_dict())
-    first = {key: changed.pop(key) for key in ("custom_imports",) if key in changed}
-    parts = {"_base_": [inherited], **first, **changed}
+    old = load_config(base)
+    if is_new_style(old):
+        notes = [*notes, f"whole, each class by its full name: {base} is a new-style config, which none can inherit"]
+        lines, parts = [], config.to_dict()
+    else:
+        lines, parts = [f"_base_ = {_inherited(base, folder)}"], differences(old.to_dict(), config.to_dict())
+    first = {key: parts.pop(key) for key in ("custom_imports",) if key in parts}
     points = [
         line
         for note in notes
-        for line in wrap(note, LINE - 4, initial_indent="- ", subsequent_indent=_NOTE_INDENT, break_long_words=False)
+        for line in wrap(
+            note,
+            LINE - 4,
+            initial_indent="- ",
+            subsequent_indent=_NOTE_INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,  # options and file names stay whole
+        )
     ]
-    header = "".join(f"# {line}\n" for line in points)
-    return header + "".join(f"{key} = {literal(value, 0, len(key) + 3)}\n" for key, value in parts.items())
+    lines = [f"# {line}" for line in points] + lines
+    lines += [f"{key} = {literal(value, 0, len(key) + 3)}" for key, value in {**first, **parts}.items()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _inherited(base: str, folder: Path) -> str:
+    """The value of ``_base_``, as Python that mmengine evaluates before anything else of the file."""
+    library, _, file = base.rpartition("::")
+    if not library:
+        return literal([Path(os.path.relpath(base, folder)).as_posix()])
+    if _KNOWN_TO_MMENGINE.match(base):
+        return literal([base])
+    # Holds on any machine, unlike the path of today's installation.
+    where, name = f'__import__("{library}").__path__[0]', f'"/.mim/configs/{file}"'
+    line = f"[{where} + {name}]"
+    return line if len(line) + len("_base_ = ") <= LINE else f"[\n    {where}\n    + {name}\n]"

@@ -18,8 +18,10 @@ WARMUP_STEPS = 1000
 WARMUP_START = 0.001
 
 _ADAPTIVE = ("AdamW",)
+_NO_SCALING = {"enable": False}
 _BATCH_IN_NAME = re.compile(r"(?:^|[_-])(\d+)xb(\d+)")
 _USUAL_GPUS = 8
+_LENGTHS = {"max_epochs": "epochs", "max_iters": "steps"}
 
 
 def use_adamw(config: Config, backbone_params: Sequence[str]) -> list[str]:
@@ -50,6 +52,7 @@ def use_adamw(config: Config, backbone_params: Sequence[str]) -> list[str]:
             f"optimiser: AdamW with layer decay in the place of {_name(old)}; {lr:g} = {BASE_LR:g} x "
             f"sqrt({images} / {BASE_IMAGES}) for {images} images per step ({source})"
         )
+        config["auto_scale_lr"] = {**_NO_SCALING, **(config.get("auto_scale_lr") or {}), "base_batch_size": images}
     rules: dict[str, Any] = {"layer_decay_rate": LAYER_DECAY, "strategy": "single"}
     kept, dropped = _custom_keys(wrapper.get("paramwise_cfg") or {}, backbone_params)
     if kept:
@@ -60,6 +63,38 @@ def use_adamw(config: Config, backbone_params: Sequence[str]) -> list[str]:
     changed = {key: value for key, value in wrapper.items() if key not in ("optimizer", "constructor", "paramwise_cfg")}
     config["optim_wrapper"] = {**changed, "optimizer": optimizer, "constructor": CONSTRUCTOR, "paramwise_cfg": rules}
     return notes + _adapt_schedule(config, old_lr)
+
+
+def say_what_it_is_for(config: Config) -> list[str]:
+    """Says for how much data rate and schedule are, and makes sure that ``--auto-scale-lr`` knows it too.
+
+    Args:
+        config: The whole config, its optimiser changed already. One without a single ``optim_wrapper`` stays as it is.
+    """
+    wrapper = config.get("optim_wrapper")
+    if not isinstance(wrapper, Mapping) or not isinstance(wrapper.get("optimizer"), Mapping):
+        return []
+    scaling = {**_NO_SCALING, "base_batch_size": _images_per_step(config)[0], **(config.get("auto_scale_lr") or {})}
+    config["auto_scale_lr"] = scaling
+    notes = [
+        f"your data: the learning rate is for {scaling['base_batch_size']} images per step (GPUs x batch_size); "
+        "with another number train with --auto-scale-lr"
+    ]
+    train = config.get("train_cfg") or {}
+    length = next((f"{train[key]} {unit}" for key, unit in _LENGTHS.items() if train.get(key)), None)
+    warmup = next((item for item in _schedulers(config) if _warms_up(item) and item.get("end")), None)
+    if warmup and length:
+        unit = "epochs" if warmup.get("by_epoch", True) else "steps"
+        notes.append(
+            f"your data: the warm-up takes {warmup['end']} {unit} of {length}, for a data set of the config's size; "
+            "where an epoch has few steps, shorten the one (param_scheduler) and lengthen the other (train_cfg)"
+        )
+    return notes
+
+
+def _schedulers(config: Config) -> list[dict[str, Any]]:
+    given = config.get("param_scheduler") or []
+    return [dict(item) for item in ([given] if isinstance(given, Mapping) else given)]
 
 
 def _name(part: Mapping[str, Any]) -> str:
@@ -102,10 +137,9 @@ def _custom_keys(
 
 
 def _adapt_schedule(config: Config, old_lr: float | None) -> list[str]:
-    given = config.get("param_scheduler")
-    if not given:
+    schedulers = _schedulers(config)
+    if not schedulers:
         return []
-    schedulers = [dict(item) for item in ([given] if isinstance(given, Mapping) else given)]
     notes = []
     without_momentum = [item for item in schedulers if not _name(item).endswith("Momentum")]
     if len(without_momentum) < len(schedulers):

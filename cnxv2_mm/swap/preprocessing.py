@@ -44,8 +44,8 @@ def normalise_images(config: Config) -> list[str]:
 
 def _order_of(part: MutableMapping[str, Any], config: Config) -> str:
     """What a step of a pipeline, or the library of a data preprocessor, calls the order of the channels."""
-    scope, _, _ = str(part.get("type")).rpartition(".")
-    is_mmpretrain = (scope or config.get("default_scope")) == "mmpretrain"
+    scope, dot, _ = str(part.get("type")).partition(".")
+    is_mmpretrain = (scope if dot else config.get("default_scope")) == "mmpretrain"
     return "to_rgb" if is_mmpretrain or _type_name(part).endswith("Normalize") else "bgr_to_rgb"
 
 

@@ -1,6 +1,8 @@
 """The weights that the new backbone starts from, and those of the old network that must not be loaded any more."""
 
+import difflib
 from collections.abc import MutableMapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -36,7 +38,8 @@ def init_cfg(arch: Any, checkpoint: str | None, scope: str, in_channels: int) ->
 
     Raises:
         SwapRefused: The published weights are for images of three channels.
-        ValueError: There are no published weights for this size.
+        ValueError: There are no published weights for this size, or ``checkpoint`` is no file, no name of the zoo and
+            no address.
     """
     if checkpoint == NO_WEIGHTS:
         return None
@@ -48,9 +51,24 @@ def init_cfg(arch: Any, checkpoint: str | None, scope: str, in_channels: int) ->
                 f"give checkpoint={NO_WEIGHTS!r}, or weights pre-trained on such images.",
             )
         checkpoint = default_weights(arch, scope)
-    elif zoo.is_name(checkpoint):
-        zoo.find_file(checkpoint)  # a misspelt name is said now rather than when training starts
+    else:
+        _check_source(checkpoint)
     return {"type": "cnxv2_mm.Pretrained", "checkpoint": checkpoint}
+
+
+def _check_source(checkpoint: str) -> None:
+    """Says of weights that there are none now rather than when training starts."""
+    if Path(checkpoint).is_file() or "://" in checkpoint:
+        return
+    if zoo.is_name(checkpoint):
+        zoo.find_file(checkpoint)
+        return
+    near = difflib.get_close_matches(checkpoint, zoo.WEIGHTS, n=1)
+    raise ValueError(
+        f"checkpoint={checkpoint!r} is no file here, no address (https://...) and no name of the zoo"
+        f"{f'; did you mean {near[0]}?' if near else ''} (`python tools/zoo.py list` shows the names; {NO_WEIGHTS!r} "
+        "is a random start)"
+    )
 
 
 def forget_old_weights(config: Config, owners: Sequence[MutableMapping[str, Any]]) -> list[str]:
@@ -70,10 +88,15 @@ def forget_old_weights(config: Config, owners: Sequence[MutableMapping[str, Any]
             removed.append(f"pretrained={owner['pretrained']!r}")
             owner["pretrained"] = None
         init = owner.get("init_cfg")
-        if isinstance(init, MutableMapping) and init.get("type") == "Pretrained":
+        if isinstance(init, MutableMapping) and _is_pretrained(init.get("type")):
             removed.append(f"init_cfg of {owner.get('type')}: {init.get('checkpoint')!r}")
             owner["init_cfg"] = None
     if config.get("load_from"):
         removed.append(f"load_from={config['load_from']!r}")
         config["load_from"] = None
     return [f"not loaded any more, since the old backbone is part of it: {', '.join(removed)}"] if removed else []
+
+
+def _is_pretrained(kind: Any) -> bool:
+    """Whether an ``init_cfg`` loads a file; new-style configs give mmengine's class, under its full name here."""
+    return str(kind).rpartition(".")[2] in ("Pretrained", "PretrainedInit")

@@ -25,6 +25,13 @@ def test_python_reads_the_same_value(value):
     assert eval(literal(value)) == value
 
 
+@pytest.mark.parametrize("key", ["class", "None", "a.b", "2x", "", "a b", 3, None])
+def test_keys_that_are_no_names_of_arguments(key):
+    """dict(class=1) is a syntax error, dict(2x=1) another. In one line, and where a mapping is broken into lines."""
+    for value in ({key: 1, "b": 2}, {"inner": {key: "t" * 70, "b": "t" * 70}}):
+        assert eval(literal(value)) == value
+
+
 def test_lines_are_not_too_long():
     text = literal(VALUES[-1])
     assert len(text.splitlines()) > 3

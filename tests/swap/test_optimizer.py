@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from cnxv2_mm.swap.optimizer import CONSTRUCTOR, use_adamw
+from cnxv2_mm.swap.optimizer import CONSTRUCTOR, say_what_it_is_for, use_adamw
 
 SGD = {"type": "SGD", "lr": 0.02, "momentum": 0.9, "weight_decay": 1e-4}
 WARMUP = {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0, "end": 500}
@@ -34,6 +34,8 @@ def test_the_rate_follows_the_root_of_the_images_per_step(others, images, rate):
     assert cfg.optim_wrapper.optimizer == {"type": "AdamW", "lr": rate, "betas": (0.9, 0.999), "weight_decay": 0.05}
     assert rate == pytest.approx(1e-4 * (images / 16) ** 0.5, rel=0.01)
     assert f"{images} images per step" in notes[0]
+    # What --auto-scale-lr divides by is what the rate was computed for.
+    assert cfg.auto_scale_lr == {"enable": False, "base_batch_size": images}
     assert cfg.optim_wrapper.constructor == CONSTRUCTOR
     assert cfg.param_scheduler == [WARMUP, STEPS]
 
@@ -106,3 +108,34 @@ def test_a_config_without_one_optimiser_is_left_alone():
     cfg = Config(several)
     use_adamw(cfg, ())
     assert cfg.optim_wrapper == several["optim_wrapper"]
+
+
+@pytest.mark.parametrize(
+    ("others", "batch", "schedule"),
+    [
+        ({"auto_scale_lr": {"base_batch_size": 64}, "train_cfg": {"max_epochs": 12}}, 64, "500 steps of 12 epochs"),
+        ({"filename": "x_4xb2-40k.py", "train_cfg": {"max_iters": 40000}}, 8, "500 steps of 40000 steps"),
+        (
+            {"schedulers": ({**WARMUP, "by_epoch": True, "end": 5},), "train_cfg": {"max_epochs": 300}},
+            16,
+            "5 epochs of",
+        ),
+        ({"schedulers": (STEPS,), "train_cfg": {"max_epochs": 12}}, 16, None),
+        ({"train_cfg": {"type": "Loop"}}, 16, None),
+    ],
+)
+def test_it_says_for_how_much_data_the_numbers_are(others, batch, schedule):
+    cfg = config(**others)
+    notes = say_what_it_is_for(cfg)
+    assert f"for {batch} images per step" in notes[0]
+    assert "--auto-scale-lr" in notes[0]
+    assert cfg.auto_scale_lr.base_batch_size == batch
+    assert len(notes) == 1 + (schedule is not None)
+    if schedule is not None:
+        assert f"the warm-up takes {schedule}" in notes[1]
+
+
+def test_it_says_nothing_of_several_optimisers():
+    several = Config({"optim_wrapper": {"generator": {"optimizer": SGD}}})
+    assert say_what_it_is_for(several) == []
+    assert "auto_scale_lr" not in several

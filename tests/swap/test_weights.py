@@ -20,13 +20,28 @@ def test_a_size_without_weights_needs_a_choice():
     assert init_cfg("small", "none", "mmdet", 3) is None
 
 
-def test_a_file_is_taken_as_it_is_and_a_misspelt_name_is_not():
-    assert init_cfg("tiny", "my/epoch_100.pth", "mmdet", 8) == {
-        "type": "cnxv2_mm.Pretrained",
-        "checkpoint": "my/epoch_100.pth",
-    }
-    with pytest.raises(ValueError, match="did you mean convnextv2_tiny_fcmae"):
-        init_cfg("tiny", "convnextv2_tiny_fcme", "mmdet", 3)
+def test_files_names_and_addresses_are_taken_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "epoch_100.pth").touch()
+    (tmp_path / "convnextv2_mine").touch()  # a file, though it is written like a name
+    for checkpoint in ("epoch_100.pth", "convnextv2_mine", "timm:convnextv2_tiny_fcmae", "s3://bucket/epoch_100.pth"):
+        init = init_cfg("tiny", checkpoint, "mmdet", 8)
+        assert init == {"type": "cnxv2_mm.Pretrained", "checkpoint": checkpoint}
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "message"),
+    [
+        ("convnextv2_tiny_fcme", "did you mean convnextv2_tiny_fcmae"),
+        ("convnext2_tiny_fcmae", "no name of the zoo; did you mean convnextv2_tiny_fcmae"),
+        ("nope", "'nope' is no file here, no address"),
+        ("my/epoch_100.pth", "'my/epoch_100.pth' is no file here"),
+        (".", "is no file here"),
+    ],
+)
+def test_what_is_none_of_them_is_refused(checkpoint, message):
+    with pytest.raises(ValueError, match=message):
+        init_cfg("tiny", checkpoint, "mmdet", 3)
 
 
 def test_other_channels_need_a_choice():

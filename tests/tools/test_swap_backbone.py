@@ -28,7 +28,12 @@ def test_the_new_config_and_its_reasons(main, tmp_path, capsys):
     lines = file.read_text().splitlines()
     assert lines[0] == f"# - Written by tools/swap_backbone.py from {RETINANET}."
     assert lines[1].startswith("# - backbone: cnxv2_mm.ConvNeXtV2 in the place of ResNet")
-    assert len(lines) < 15
+    header = " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
+    # mmdet's schedule_1x.py and its 8 GPUs of two images.
+    assert "for 16 images per step" in header
+    assert "the warm-up takes 500 steps of 12 epochs" in header
+    assert "--auto-scale-lr" in header
+    assert len(lines) < 20
     out = capsys.readouterr().out
     assert "256, 512, 1024, 2048" in out
     assert "[80, 160, 320]" in out  # the neck leaves out the first map, so that the backbone does not make it
@@ -68,6 +73,7 @@ def test_a_file_of_ones_own_is_swapped_again(main, tmp_path):
         ("mmdet::faster_rcnn/faster-rcnn_r50-caffe-c4_ms-1x_coco.py", [], "By hand:"),
         ("mmdet::no/such.py", [], "does not exist"),
         (RETINANET, ["--arch", "small"], "no weights are published"),
+        (RETINANET, ["--weights", "nope"], "no name of the zoo"),
     ],
 )
 def test_a_refusal_is_one_line_and_writes_nothing(main, tmp_path, capsys, config, options, message):
@@ -79,9 +85,16 @@ def test_a_refusal_is_one_line_and_writes_nothing(main, tmp_path, capsys, config
     assert not file.exists()
 
 
-def test_a_config_does_not_overwrite_what_it_inherits_from(main, tmp_path, capsys):
-    file = tmp_path / "old.py"
-    file.write_text("model = dict()\n")
-    assert main([str(file), "-o", str(file)]) == 1
+def test_an_existing_file_is_replaced_only_if_asked(main, tmp_path, capsys):
+    old, new = tmp_path / "old.py", tmp_path / "new.py"
+    old.write_text(f'_base_ = ["{RETINANET}"]\n')
+    new.write_text("mine = 1\n")
+    options = [str(old), "--arch", "atto", "--weights", "none", "-o"]
+    assert main([*options, str(new)]) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert new.read_text() == "mine = 1\n"
+    assert main([*options, str(new), "--overwrite"]) == 0
+    assert load_config(str(new)).model.backbone.arch == "atto"
+    assert main([*options, str(old), "--overwrite"]) == 1
     assert "would inherit from itself" in capsys.readouterr().err
-    assert file.read_text() == "model = dict()\n"
+    assert old.read_text() == f'_base_ = ["{RETINANET}"]\n'

@@ -76,6 +76,8 @@ def test_reports_metrics_and_dumps_predictions(run_training, run_test, config, t
 def test_wrong_arguments(run_test, config, tmp_path, capsys):
     with pytest.raises(FileNotFoundError, match=r"checkpoint .*absent\.pth"):
         run_test([str(config), str(tmp_path / "absent.pth")])
+    with pytest.raises(ValueError, match="did you mean 'test_evaluator'"):
+        run_test([str(config), str(tmp_path / "absent.pth"), "--cfg-options", "test_evalutor.type=A"])
     with pytest.raises(SystemExit):
         run_test([str(config), "some.pth", "--out", "predictions.json"])
     assert "must end in .pkl" in capsys.readouterr().err

@@ -135,6 +135,8 @@ def test_what_is_missing_is_named_before_anything_is_built(run_training, config,
     options = ["--cfg-options", "train_dataloader.dataset.data_root=no/such/folder"]
     with pytest.raises(FileNotFoundError, match=r"train_dataloader\.dataset: DigitScans needs no/such/folder"):
         run_training([str(config), "--work-dir", str(tmp_path / "run"), *options])
+    with pytest.raises(ValueError, match=r"toy\.py: mmengine reads no 'randomnes', did you mean 'randomness'"):
+        run_training([str(config), "--work-dir", str(tmp_path / "run"), "--cfg-options", "randomnes.seed=1"])
     assert not (tmp_path / "run").exists()
 
 

@@ -1,0 +1,84 @@
+"""Where a swapped config may be written: never over what it inherits from, over other files only if asked to."""
+
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.utils import get_installed_path
+
+from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.swap.new_style import is_new_style
+
+_ENDING = ".py"
+
+
+def check_target(target: Path, base: str, *, overwrite: bool = False) -> None:
+    """Refuses a file that cannot be the new config, before anything is swapped.
+
+    Args:
+        target: The file to write.
+        base: The config that it will inherit from, or that it is made of.
+        overwrite: Whether a file that exists may be replaced.
+
+    Raises:
+        FileExistsError: It exists, and is not to be replaced.
+        ValueError: It does not end in .py, is a folder, or is ``base`` or a file that ``base`` inherits from, under
+            whatever name.
+    """
+    if target.suffix != _ENDING:
+        raise ValueError(f"{str(target)!r} must end in {_ENDING}: the new config is Python.")
+    if target.is_dir():
+        raise ValueError(f"{str(target)!r} is a folder; name a file in it.")
+    if not target.exists():
+        return
+    if any(source.samefile(target) for source in files_read(load_config(base))):
+        raise ValueError(f"{target} would inherit from itself: {base} is made of it. Choose another file.")
+    if not overwrite:
+        raise FileExistsError(f"{target} exists; choose another file, or replace it with --overwrite.")
+
+
+def write_text(text: str, target: Path) -> None:
+    """Writes a file under another name first, so that ``target`` is never half a file; makes its folder.
+
+    A symbolic link stays one: the file that it names is written.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    file = target.resolve()
+    temporary = file.with_name(f".{os.getpid()}{_ENDING}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        raise OSError(f"{target} cannot be written: {error.strerror}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def files_read(config: Config) -> set[Path]:
+    """The file of a config and all that it inherits from; empty if it was made of no file."""
+    if config.filename is None:
+        return set()
+    if is_new_style(config):
+        return set(_new_style_files(Path(config.filename)))
+    # mmengine keeps the text of every file, the absolute path in the line before it.
+    lines = config.text.splitlines()
+    return {Path(config.filename), *(Path(line) for line in lines if os.path.isabs(line) and os.path.isfile(line))}
+
+
+def _new_style_files(file: Path) -> Iterator[Path]:
+    yield file
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.With)]  # with read_base():
+    for node in (node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom)):
+        first, *rest = str(node.module).split(".")
+        folder, names = (
+            (file.absolute().parents[node.level - 1], [first, *rest])
+            if node.level
+            else (Path(get_installed_path(first)), rest)
+        )
+        yield from _new_style_files(folder.joinpath(*names).with_suffix(_ENDING))

@@ -5,6 +5,7 @@ Every function edits the config in place and says in the log what a user could n
 
 import argparse
 import os
+from collections.abc import Mapping
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
@@ -169,9 +170,11 @@ def use_amp(config: Config) -> None:
     A config that already does keeps its data type. On a CPU autocast knows bfloat16 only.
 
     Raises:
-        ValueError: the config's optimiser wrapper is neither ``OptimWrapper`` nor ``AmpOptimWrapper``.
+        ValueError: the config has no optimiser wrapper, or neither ``OptimWrapper`` nor ``AmpOptimWrapper``.
     """
-    wrapper = config.optim_wrapper
+    wrapper = config.get("optim_wrapper")
+    if wrapper is None:
+        raise ValueError("--amp changes optim_wrapper, and the config has none: add optim_wrapper=dict(optimizer=...).")
     kind = _type_name(wrapper)
     if kind not in ("OptimWrapper", "AmpOptimWrapper"):
         raise ValueError(
@@ -193,14 +196,14 @@ def check_amp_device(config: Config) -> None:
     Raises:
         ValueError: ``AmpOptimWrapper`` on the CPU.
     """
-    if get_device() == "cpu" and _type_name(config.optim_wrapper) == "AmpOptimWrapper":
+    if get_device() == "cpu" and _type_name(config.get("optim_wrapper") or {}) == "AmpOptimWrapper":
         raise ValueError(
             "optim_wrapper.type='AmpOptimWrapper' needs an accelerator and this machine has none: add --amp to train "
             "in bfloat16 on the CPU."
         )
 
 
-def _type_name(wrapper: ConfigDict) -> str:
+def _type_name(wrapper: Mapping[str, Any]) -> str:
     kind = wrapper.get("type", "OptimWrapper")
     return kind if isinstance(kind, str) else kind.__name__
 

@@ -70,6 +70,9 @@ def test_amp_where_there_is_an_accelerator(monkeypatch):
 
     with pytest.raises(ValueError, match="ApexOptimWrapper"):
         runner_config.use_amp(Config({"optim_wrapper": {"type": "ApexOptimWrapper"}}))
+    with pytest.raises(ValueError, match="the config has none: add optim_wrapper"):
+        runner_config.use_amp(Config({}))
+    runner_config.check_amp_device(Config({}))  # what else is missing, the runner says
 
 
 def test_drawing_is_switched_on_as_each_library_wants_it():

@@ -7,7 +7,7 @@ another name, forced to the disk and then renamed; what it replaces is removed l
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from cnxv2_mm.whole_file import whole_file
+
 LAST_CHECKPOINT = "last_checkpoint"
-_PART = ".part"
 
 
 def protect_checkpoints(runner: Runner) -> None:
@@ -43,28 +44,15 @@ def write_whole(content: bytes, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: The disk is full, the folder cannot be written, and so on.
     """
-    target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name}{_PART}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as part:
+            part.write_bytes(content)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise OSError(
             f"{os.fspath(path)} could not be written ({error.strerror}): nothing that was saved before is lost; make "
             "room, or the folder writable, and go on with --resume."
         ) from error
-    with suppress(OSError):  # the new name too; not every file system can
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 class WholeFiles(LocalBackend):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cnxv2_mm.checkpoints.files import safetensors_library
+from cnxv2_mm.whole_file import whole_file
 
 SAFETENSORS = ".safetensors"
 PICKLES = (".pth", ".pt", ".bin")
@@ -61,22 +61,17 @@ def write_tensors(
         ValueError: Another ending.
     """
     target = check_target(path, overwrite)
-    temporary = target.with_name(f".{secrets.token_hex(8)}.partial")
     try:
-        if Path(path).suffix.lower() == SAFETENSORS:
-            safetensors_library().save_file(dict(tensors), temporary, metadata={"format": "pt"})
-        else:
-            with temporary.open("wb") as file:
-                torch.save({wrapper: dict(tensors), "meta": {}} if wrapper else dict(tensors), file)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        with whole_file(target) as part:
+            if Path(path).suffix.lower() == SAFETENSORS:
+                safetensors_library().save_file(dict(tensors), part, metadata={"format": "pt"})
+            else:
+                with part.open("wb") as file:
+                    torch.save({wrapper: dict(tensors), "meta": {}} if wrapper else dict(tensors), file)
     except Exception as error:
         if number := _system_error(error):
             raise OSError(number, f"target cannot be written: {os.strerror(number)}", os.fspath(path)) from error
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _system_error(error: Exception) -> int | None:

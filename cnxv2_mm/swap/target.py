@@ -10,6 +10,7 @@ from mmengine.utils import get_installed_path
 
 from cnxv2_mm.runner_config import load_config
 from cnxv2_mm.swap.new_style import is_new_style
+from cnxv2_mm.whole_file import whole_file
 
 _ENDING = ".py"
 
@@ -47,16 +48,12 @@ def write_text(text: str, target: Path) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    file = target.resolve()
-    temporary = file.with_name(f".{os.getpid()}{_ENDING}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(file)
+        target.resolve().parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(target) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OSError(f"{target} cannot be written: {error.strerror}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def files_read(config: Config) -> set[Path]:

@@ -1,0 +1,40 @@
+"""A file is replaced at once and whole, or stays as it was, whenever the disk is full or the process is killed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_PART = ".part"
+_LETTERS = 60  # of the name, of at most four bytes each; systems take 255 bytes
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a name to write under; what is there at the end is forced to the disk and gets the name ``path``.
+
+    Whoever is killed meanwhile leaves that other, hidden file, which the next writing replaces.
+
+    Args:
+        path: The file; a symbolic link stays one, and the file that it names is replaced. Its folder exists.
+
+    Raises:
+        OSError: The disk is full, the folder cannot be written, and so on; ``path`` is as it was.
+    """
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{target.name[:_LETTERS]}{_PART}")
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # the new name too; not every file system can
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,61 @@
+import os
+
+import pytest
+
+from cnxv2_mm.whole_file import whole_file
+
+
+def test_the_target_has_its_old_content_until_the_end(tmp_path):
+    target = tmp_path / "file"
+    target.write_text("old")
+    with whole_file(target) as part:
+        part.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_file_and_nothing_else(error, tmp_path):
+    target = tmp_path / "file"
+    target.write_text("old")
+
+    def write_half():
+        with whole_file(target) as part:
+            part.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_killed_process_left_is_replaced(tmp_path):
+    child = os.fork()
+    if not child:
+        with whole_file(tmp_path / "file") as part:
+            part.write_text("half")
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert [path.name for path in tmp_path.iterdir()] == [".file.part"]
+    with whole_file(tmp_path / "file") as part:
+        part.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "whole"
+
+
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    with whole_file(tmp_path / "link") as part:
+        part.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "file").read_text() == "new"
+
+
+def test_the_longest_names(tmp_path):
+    target = tmp_path / ("é" * 127)  # of two bytes each
+    with whole_file(target) as part:
+        part.write_text("new")
+    assert target.read_text() == "new"

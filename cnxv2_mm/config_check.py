@@ -9,6 +9,7 @@ from types import TracebackType
 import mmengine
 from mmengine.config import Config
 from mmengine.config import config as reader
+from mmengine.registry import OPTIMIZERS
 from mmengine.runner import FlexibleRunner, Runner
 
 from cnxv2_mm.command_line import message
@@ -59,6 +60,23 @@ def check_names(config: Config) -> None:
                 f"config {config.filename}: mmengine reads no {name!r}, did you mean {near[0]!r}? (A variable of the "
                 f"config's own needs another name; --cfg-options {name}=None ignores it.)"
             )
+
+
+def check_optimizer(config: Config) -> None:
+    """Refuses an optimiser that no registry knows, at which mmengine says "None is not a callable object".
+
+    Raises:
+        ValueError: Names the nearest known one.
+    """
+    kind = ((config.get("optim_wrapper") or {}).get("optimizer") or {}).get("type")
+    if not isinstance(kind, str):
+        return
+    with OPTIMIZERS.switch_scope_and_registry(config.get("default_scope")) as registry:
+        if registry.get(kind) is not None:
+            return
+    near = difflib.get_close_matches(kind, OPTIMIZERS.module_dict, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "custom_imports must import the module that registers it."
+    raise ValueError(f"config {config.filename}: optim_wrapper.optimizer.type={kind!r} is no known optimiser; {hint}")
 
 
 def check_generation(config: Config, file: Path) -> None:

@@ -5,9 +5,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 
-from cnxv2_mm.config_check import check_names
+from cnxv2_mm.config_check import check_names, check_optimizer
 from cnxv2_mm.runner_config import load_config
 from tests.test_structure import ROOT
 
@@ -108,3 +109,17 @@ def assigned_names(file):
     targets = [target for node in statements if isinstance(node, ast.Assign) for target in node.targets]
     # mmengine keeps these for itself.
     return {target.id for target in targets if isinstance(target, ast.Name)} - {"_base_", "filename", "text"}
+
+
+@pytest.mark.parametrize("scope", [None, "mmdet", "mmpretrain"])
+def test_an_unknown_optimiser_is_refused(scope):
+    def config(kind):
+        return Config({"default_scope": scope, "optim_wrapper": {"optimizer": {"type": kind}}})
+
+    for kind in ("AdamW", "SGD", torch.optim.SGD, "torch.optim.SGD"):
+        check_optimizer(config(kind))
+    check_optimizer(Config({}))
+    with pytest.raises(ValueError, match=r"optimizer\.type='Adamm' is no known optimiser; did you mean 'Adam.?'\?"):
+        check_optimizer(config("Adamm"))
+    with pytest.raises(ValueError, match="is no known optimiser; custom_imports must import"):
+        check_optimizer(config("Xyzzy"))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
 from cnxv2_mm import command_line, resuming, runner_config
-from cnxv2_mm.config_check import check_names
+from cnxv2_mm.config_check import check_names, check_optimizer
 from cnxv2_mm.data_check import check_data
 from cnxv2_mm.loaded_weights import RequireSomeWeights, RequireWeights
 
@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     config = runner_config.load_config(args.config, args.cfg_options)
     check_names(config)
+    check_optimizer(config)
     runner_config.set_run(config, args)
     if args.no_validate:
         runner_config.drop_validation(config)

@@ -1,5 +1,8 @@
 """What a checkpoint of another network does to load_from and --resume, by real trainings."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -11,13 +14,15 @@ run_training = load_tool("train").main
 
 @pytest.fixture
 def train(tmp_path):
-    """Trains two steps from a file that holds these weights, and returns what was logged."""
+    """Trains two steps from a file that holds these weights, each time anew, and returns what was logged."""
 
     def train(weights, *options, resume=False):
-        torch.save({"state_dict": weights}, tmp_path / "weights.pth")
+        # What is resumed has the state of a training too.
+        state = {"optimizer": {}, "meta": {"iter": 1, "epoch": 0}, "message_hub": {}} if resume else {}
+        torch.save({"state_dict": weights, **state}, tmp_path / "weights.pth")
         (tmp_path / "toy.py").write_text(CONFIG + f'load_from = "{tmp_path}/weights.pth"\n')
         extra = ["--resume", f"{tmp_path}/weights.pth"] if resume else []
-        folder = tmp_path / "run"
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
         changes = ["train_cfg.max_iters=2", *options]
         run_training([str(tmp_path / "toy.py"), "--work-dir", str(folder), *extra, "--cfg-options", *changes])
         return "".join(log.read_text() for log in folder.glob("*/*.log"))

@@ -118,7 +118,7 @@ def test_every_key_exists_and_the_changed_config_builds(title, path):
         config.model.head.in_channels = 320
     wrapper = build_optim_wrapper(MODELS.build(config.model), deepcopy(config.optim_wrapper))
     for scheduler in config.param_scheduler:
-        scheduler = {**scheduler, "convert_to_iter_based": False}
+        scheduler = {"end": 1000, **scheduler, "convert_to_iter_based": False}  # the end is that of mmengine's Runner
         registries.PARAM_SCHEDULERS.build(scheduler, default_args={"optimizer": wrapper})
 
 

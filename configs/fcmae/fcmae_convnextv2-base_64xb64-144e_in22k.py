@@ -20,8 +20,5 @@ train_dataloader = dict(
 )
 # [ours]: as many images as in 1600 epochs of ImageNet-1K, and the same share of warm-up, 40 / 1600
 epochs = 1600 * 1281167 // 14197122  # 144
-param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-6, end=epochs * 40 / 1600, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", eta_min=0.0, begin=epochs * 40 / 1600, end=epochs, convert_to_iter_based=True),
-]
+param_scheduler = [dict(_base_.param_scheduler[0], warmup_share=40 / 1600)]
 train_cfg = dict(max_epochs=epochs)

@@ -9,5 +9,5 @@ The tags are those of fcmae_convnextv2-base_64xb64-800e_in1k.py.
 
 _base_ = "./fcmae_convnextv2-base_64xb64-800e_in1k.py"
 
-param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], end=1600)]
+param_scheduler = [dict(_base_.param_scheduler[0], warmup_share=40 / 1600)]  # [P8]
 train_cfg = dict(max_epochs=1600)  # [P8]

@@ -58,10 +58,8 @@ optim_wrapper = dict(
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=1.0),
 )
-param_scheduler = [  # stepped every iteration [C]
-    dict(type="LinearLR", start_factor=1e-6, end=40, convert_to_iter_based=True),  # [P8] 40 epochs; from 0 in [C]
-    dict(type="CosineAnnealingLR", eta_min=0.0, begin=40, end=800, convert_to_iter_based=True),  # [P8]; min_lr 0 [C]
-]
+# 40 of 800 epochs [P8] as a share, so that a training of any length is a whole one; from 0, and min_lr 0 [C]
+param_scheduler = [dict(type="cnxv2_mm.WarmupCosineLR", warmup_share=40 / 800, eta_min=0.0, by_epoch=False)]
 train_cfg = dict(by_epoch=True, max_epochs=800)  # [P8]: 800 or 1600
 auto_scale_lr = dict(base_batch_size=4096)
 

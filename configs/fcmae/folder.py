@@ -25,6 +25,4 @@ train_dataloader = dict(
     ),
 )
 optim_wrapper = dict(optimizer=dict(lr=1.5e-4 * 64 / 256))  # [P8]'s rule for what one GPU holds
-# [ours]: [P8]'s 40 of 800 epochs as a share, so that a training of any length reaches the full rate and ends at 0
-param_scheduler = [dict(type="cnxv2_mm.WarmupCosineLR", warmup_share=40 / 800, by_epoch=False)]
 auto_scale_lr = dict(base_batch_size=64)

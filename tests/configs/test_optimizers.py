@@ -111,13 +111,13 @@ def test_our_constructor_in_groups_in_each_library(library, size, last):
 
 @pytest.mark.parametrize("size", ALL_SIZES)
 def test_constructor_of_mmpretrain(size):
-    """It asks the backbone for depths, and decays no vector when told so: GRN's are vectors."""
+    """The backbone gives it the depths of groups. It decays no vector when told so, and GRN's are vectors."""
     no_decay = {"norm_decay_mult": 0.0, "bias_decay_mult": 0.0, "flat_decay_mult": 0.0}
     groups = groups_by(
         "mmpretrain", size, "mmpretrain.LearningRateDecayOptimWrapperConstructor", layer_decay_rate=0.9, **no_decay
     )
-    depths = oracle.DEPTHS[size]
-    check(model_of("mmpretrain", size), groups, lambda name: oracle.single_scale(name, depths, 0.9), LR, DECAY)
+    last = oracle.last_group(size)
+    check(model_of("mmpretrain", size), groups, lambda name: oracle.group_scale(name, last, 0.9), LR, DECAY)
 
 
 @pytest.mark.parametrize("size", ALL_SIZES)

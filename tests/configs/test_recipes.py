@@ -19,7 +19,9 @@ def values_of(path):
     cfg = load(path)
     optimizer, rule, batch = cfg.optim_wrapper.optimizer, cfg.optim_wrapper.paramwise_cfg, cfg.auto_scale_lr
     schedule = {step["type"]: step for step in cfg.param_scheduler}
-    cosine = schedule["CosineAnnealingLR"]
+    cosine = schedule.get("CosineAnnealingLR") or schedule["cnxv2_mm.WarmupCosineLR"]
+    epochs = cfg.train_cfg.max_epochs
+    warmup = schedule["LinearLR"]["end"] if "LinearLR" in schedule else cosine.get("warmup_share", 0) * epochs
     values = {
         "optimizer": optimizer.type,
         "betas": optimizer.betas,
@@ -27,8 +29,8 @@ def values_of(path):
         "base_lr": optimizer.lr * 256 / batch.base_batch_size,
         "weight_decay": optimizer.weight_decay,
         "decay_rate": rule.layer_decay_rate,
-        "warmup": schedule["LinearLR"]["end"] if "LinearLR" in schedule else 0,
-        "epochs": cfg.train_cfg.max_epochs,
+        "warmup": warmup,
+        "epochs": epochs,
         "min_lr": cosine["eta_min"] if "eta_min" in cosine else cosine["eta_min_ratio"] * optimizer.lr,
     }
     if "decay_type" in RECIPES[path]:  # without a rate it has no meaning

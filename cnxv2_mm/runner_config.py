@@ -304,3 +304,13 @@ def build_runner(config: Config) -> Runner:
     add_finite_check(runner)
     check_samples(runner, config)
     return runner
+
+
+def leave_processes() -> None:
+    """Ends the talk between the processes of a run, where there are several.
+
+    Left to the interpreter's end, the threads of it sometimes abort a run that has succeeded.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()

@@ -1,7 +1,10 @@
 """What every test may use: devices that are there, and real photographs that ship inside scikit-learn."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
+from mmengine.visualization import Visualizer
 from sklearn.datasets import load_sample_images
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,6 +20,13 @@ def device(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_visualizers() -> Iterator[None]:
+    """mmengine keeps the visualizer of every run for the whole process, and hooks take the one it made last."""
+    yield
+    Visualizer._instance_dict.clear()
 
 
 def photographs(num: int, channels: int = 3, size: tuple[int, int] = (96, 64)) -> Tensor:

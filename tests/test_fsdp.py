@@ -1,8 +1,16 @@
 """What needs no processes; tests/tools/test_dist.py trains and resumes with FSDP."""
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper
 from torch import nn
+from torch.distributed.fsdp import (
+    FullOptimStateDictConfig,
+    FullStateDictConfig,
+    FullyShardedDataParallel,
+    StateDictType,
+)
 
 from cnxv2_mm.backbone import ConvNeXtV2Block
 from cnxv2_mm.fcmae import FCMAE
@@ -30,3 +38,33 @@ def test_averaged_weights_are_refused():
         check_hooks(Config({"strategy": strategy, "custom_hooks": hooks}))
     check_hooks(Config({"strategy": strategy, "custom_hooks": hooks[:1]}))
     check_hooks(Config({"custom_hooks": hooks}))
+
+
+@pytest.fixture
+def one_process(tmp_path):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_what_mmengines_wrapper_adds_is_stored_and_loaded(one_process):
+    """A further group with the configured rate, which is scheduled, resumed and logged."""
+
+    def strategy(rate):
+        model = FullyShardedDataParallel(nn.Linear(2, 2), device_id=torch.device("cpu"), use_orig_params=True)
+        settings = FullStateDictConfig(rank0_only=True), FullOptimStateDictConfig(rank0_only=True)
+        FullyShardedDataParallel.set_state_dict_type(model, StateDictType.FULL_STATE_DICT, *settings)
+        one = object.__new__(FSDPStrategy)
+        groups = [{"params": [parameter]} for parameter in model.parameters()]
+        one.model, one.optim_wrapper = model, OptimWrapper(torch.optim.AdamW(groups, lr=rate))
+        one.optim_wrapper.update_params(model(torch.ones(1, 2)).sum())
+        return one
+
+    first, second = strategy(0.1), strategy(0.3)
+    stored = first.optim_state_dict()
+    added = first.optim_wrapper.state_dict()["base_param_settings"]
+    assert stored["base_param_settings"] == added
+    assert added["lr"] == 0.1
+    second.load_optim_state_dict(stored)
+    assert second.optim_wrapper.state_dict()["base_param_settings"]["lr"] == 0.1

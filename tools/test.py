@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         # mmdet's own compresses instance masks, which would not fit into memory otherwise.
         kind = "mmdet.DumpDetResults" if config.get("default_scope") == "mmdet" else "DumpResults"
         runner.test_evaluator.metrics.append(METRICS.build({"type": kind, "out_file_path": args.out}))
-    return runner.test()
+    metrics = runner.test()
+    runner_config.leave_processes()
+    return metrics
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         runner.logger.warning(remark)
     runner.register_hook(RequireWeights() if config.get("resume") else RequireSomeWeights())
     runner.train()
+    runner_config.leave_processes()
 
 
 if __name__ == "__main__":

@@ -1,20 +1,11 @@
 """Data and starting weights that the tests of trainings share."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mmengine.visualization import Visualizer
 
 from tests.configs import images
 from tests.tools.conftest import load_tool
-
-
-@pytest.fixture(autouse=True, scope="module")
-def forget_visualizers() -> Iterator[None]:
-    """mmengine keeps the visualizer of every run for the whole process, and hooks take the one it made last."""
-    yield
-    Visualizer._instance_dict.clear()
 
 
 @pytest.fixture(scope="session")

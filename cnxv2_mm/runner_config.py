@@ -6,6 +6,7 @@ Every function edits the config in place and says in the log what a user could n
 import argparse
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
@@ -312,5 +313,6 @@ def leave_processes() -> None:
     Left to the interpreter's end, the threads of it sometimes abort a run that has succeeded.
     """
     if torch.distributed.is_initialized():
-        torch.distributed.barrier()
+        with suppress(RuntimeError):  # another process has failed, and says so itself
+            torch.distributed.barrier()
         torch.distributed.destroy_process_group()

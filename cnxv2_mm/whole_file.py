@@ -13,7 +13,8 @@ _LETTERS = 60  # of the name, of at most four bytes each; systems take 255 bytes
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a name to write under; what is there at the end is forced to the disk and gets the name ``path``.
 
-    Whoever is killed meanwhile leaves that other, hidden file, which the next writing replaces.
+    Whoever is killed meanwhile leaves that other, hidden file, which the next writing replaces. The processes of one
+    run may write the same file at once, as mmengine's do: each has a hidden file of its own.
 
     Args:
         path: The file; a symbolic link stays one, and the file that it names is replaced. Its folder exists.
@@ -22,7 +23,8 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         OSError: The disk is full, the folder cannot be written, and so on; ``path`` is as it was.
     """
     target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name[:_LETTERS]}{_PART}")
+    rank = os.environ.get("RANK", "")  # set by every launcher
+    part = target.with_name(f".{target.name[:_LETTERS]}{rank}{_PART}")
     try:
         yield part
         with part.open("rb+") as file:

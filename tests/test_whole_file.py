@@ -59,3 +59,17 @@ def test_the_longest_names(tmp_path):
     with whole_file(target) as part:
         part.write_text("new")
     assert target.read_text() == "new"
+
+
+def test_processes_of_one_run_write_the_same_file_at_once(tmp_path, monkeypatch):
+    """The second begins and ends while the first one writes."""
+    target = tmp_path / "file"
+    monkeypatch.setenv("RANK", "0")
+    with whole_file(target) as first:
+        first.write_text("first")
+        monkeypatch.setenv("RANK", "1")
+        with whole_file(target) as second:
+            second.write_text("second")
+        assert target.read_text() == "second"
+    assert target.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [target]

@@ -220,6 +220,7 @@ try:
     runner.train()
 except FloatingPointError as error:
     print(runner.iter + 1, error)
+    runner_config.leave_processes()
     sys.exit(7)
 """
 

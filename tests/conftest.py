@@ -24,9 +24,15 @@ def seeded() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def forget_visualizers() -> Iterator[None]:
-    """mmengine keeps the visualizer of every run for the whole process, and hooks take the one it made last."""
+    """mmengine keeps the visualizer of every run for the whole process, each class its own, and hooks take the last one.
+
+    mmdet's configs name theirs "visualizer": the next run would write its log into the folder of the one before.
+    """
     yield
-    Visualizer._instance_dict.clear()
+    kinds = [Visualizer]
+    for kind in kinds:
+        kind._instance_dict.clear()
+        kinds += kind.__subclasses__()
 
 
 def photographs(num: int, channels: int = 3, size: tuple[int, int] = (96, 64)) -> Tensor:

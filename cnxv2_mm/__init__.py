@@ -9,15 +9,15 @@ from cnxv2_mm import mmcv_ops
 from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import Pretrained, restrict_loader
-from cnxv2_mm.contiguous_maps import ContiguousMaps
-from cnxv2_mm.cpu_amp import CpuAmpOptimWrapper
 from cnxv2_mm.decoder import FCMAEDecoder
 from cnxv2_mm.fcmae import FCMAE
-from cnxv2_mm.finite_check import FiniteCheckHook
-from cnxv2_mm.fsdp import FSDPStrategy, convnext_blocks
-from cnxv2_mm.layer_decay import LayerDecayOptimWrapperConstructor
+from cnxv2_mm.necks import ContiguousMaps
+from cnxv2_mm.training.finite_check import FiniteCheckHook
+from cnxv2_mm.training.fsdp import FSDPStrategy, convnext_blocks
+from cnxv2_mm.training.layer_decay import LayerDecayOptimWrapperConstructor
+from cnxv2_mm.training.precision import CpuAmpOptimWrapper
+from cnxv2_mm.training.warmup_cosine import WarmupCosineLR
 from cnxv2_mm.version import __version__
-from cnxv2_mm.warmup_cosine import WarmupCosineLR
 
 __all__ = [
     "FCMAE",

@@ -24,7 +24,7 @@ def seeded() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def forget_visualizers() -> Iterator[None]:
-    """mmengine keeps the visualizer of every run for the whole process, each class its own, and hooks take the last one.
+    """mmengine keeps the visualizer of every run for the whole process, by class, and hooks take the last one.
 
     mmdet's configs name theirs "visualizer": the next run would write its log into the folder of the one before.
     """

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from cnxv2_mm.analysis.flops import build_on_meta
-from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.config.load import load_config
 from tests.conftest import photographs, wake_grn
 from tests.test_structure import ROOT
 from tests.tools.conftest import load_tool

@@ -16,8 +16,9 @@ from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
-from cnxv2_mm import command_line, runner_config
+from cnxv2_mm import command_line
 from cnxv2_mm.analysis.flops import Cost, analyse, build_on_meta, count_params
+from cnxv2_mm.config.load import load_config
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -35,7 +36,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> dict[str, Cost]:
     """Print the table; returns its rows."""
     args = parse_args(argv)
-    config = runner_config.load_config(args.config, args.cfg_options)
+    config = load_config(args.config, args.cfg_options)
     init_default_scope(config.get("default_scope") or "mmengine")
     model = build_on_meta(config.model)
     parts = analyse(model, args.shape)

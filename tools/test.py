@@ -10,15 +10,19 @@ from pathlib import Path
 from mmengine.registry import METRICS
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
-from cnxv2_mm import command_line, resuming, runner_config
-from cnxv2_mm.config_check import check_names
-from cnxv2_mm.data_check import check_data
-from cnxv2_mm.loaded_weights import RequireWeights
+from cnxv2_mm import command_line
+from cnxv2_mm.config.check import check_names
+from cnxv2_mm.config.load import load_config
+from cnxv2_mm.training import resuming
+from cnxv2_mm.training.data_check import check_data
+from cnxv2_mm.training.loaded_weights import RequireWeights
+from cnxv2_mm.training.run import add_common_arguments, build_runner, leave_processes, set_run
+from cnxv2_mm.training.test_time import draw_predictions, use_tta
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Test a model.")
-    runner_config.add_common_arguments(parser)
+    add_common_arguments(parser)
     parser.add_argument("checkpoint", help="file or address of the weights")
     parser.add_argument("--out", "--dump", metavar="FILE.pkl", help="write the predictions to a pickle file")
     parser.add_argument("--show", action="store_true", help="open a window with every prediction")
@@ -35,19 +39,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Test; returns the metrics by name."""
     args = parse_args(argv)
-    config = runner_config.load_config(args.config, args.cfg_options)
+    config = load_config(args.config, args.cfg_options)
     check_names(config)
-    runner_config.set_run(config, args)
+    set_run(config, args)
     resuming.check_checkpoint(args.checkpoint)
     config.load_from, config.resume = args.checkpoint, False
     if args.amp:
         config.test_cfg.fp16 = True
     if args.show or args.show_dir is not None:
-        runner_config.draw_predictions(config, show=args.show, show_dir=args.show_dir, wait_time=args.wait_time)
+        draw_predictions(config, show=args.show, show_dir=args.show_dir, wait_time=args.wait_time)
     if args.tta:
-        runner_config.use_tta(config)
+        use_tta(config)
     remarks = check_data(config, ("test_dataloader",))
-    runner = runner_config.build_runner(config)
+    runner = build_runner(config)
     for remark in remarks:
         runner.logger.warning(remark)
     runner.register_hook(RequireWeights())
@@ -57,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         kind = "mmdet.DumpDetResults" if config.get("default_scope") == "mmdet" else "DumpResults"
         runner.test_evaluator.metrics.append(METRICS.build({"type": kind, "out_file_path": args.out}))
     metrics = runner.test()
-    runner_config.leave_processes()
+    leave_processes()
     return metrics
 
 

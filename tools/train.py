@@ -8,15 +8,26 @@ import argparse
 from collections.abc import Sequence
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
-from cnxv2_mm import command_line, resuming, runner_config
-from cnxv2_mm.config_check import check_names, check_optimizer
-from cnxv2_mm.data_check import check_data
-from cnxv2_mm.loaded_weights import RequireSomeWeights, RequireWeights
+from cnxv2_mm import command_line
+from cnxv2_mm.config.check import check_names, check_optimizer
+from cnxv2_mm.config.load import load_config
+from cnxv2_mm.training import resuming
+from cnxv2_mm.training.data_check import check_data
+from cnxv2_mm.training.loaded_weights import RequireSomeWeights, RequireWeights
+from cnxv2_mm.training.precision import check_amp_device, use_amp
+from cnxv2_mm.training.run import (
+    add_common_arguments,
+    build_runner,
+    drop_validation,
+    leave_processes,
+    scale_learning_rate,
+    set_run,
+)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a model.")
-    runner_config.add_common_arguments(parser)
+    add_common_arguments(parser)
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -37,30 +48,30 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    config = runner_config.load_config(args.config, args.cfg_options)
+    config = load_config(args.config, args.cfg_options)
     check_names(config)
     check_optimizer(config)
-    runner_config.set_run(config, args)
+    set_run(config, args)
     if args.no_validate:
-        runner_config.drop_validation(config)
+        drop_validation(config)
     if args.amp:
-        runner_config.use_amp(config)
+        use_amp(config)
     if args.auto_scale_lr:
-        runner_config.scale_learning_rate(config)
+        scale_learning_rate(config)
     if args.resume is None and config.get("resume"):  # as mmengine reads a config
         args.resume = config.get("load_from") or "auto"
     if args.resume is not None:
         resuming.resume(config, args.resume)
     if not config.get("resume") and not args.overwrite:
         resuming.check_work_dir(config)
-    runner_config.check_amp_device(config)
+    check_amp_device(config)
     remarks = check_data(config, ("train_dataloader", "val_dataloader"))
-    runner = runner_config.build_runner(config)
+    runner = build_runner(config)
     for remark in remarks:
         runner.logger.warning(remark)
     runner.register_hook(RequireWeights() if config.get("resume") else RequireSomeWeights())
     runner.train()
-    runner_config.leave_processes()
+    leave_processes()
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@
 it may be written; ``new_style`` is about configs with imports.
 """
 
-from cnxv2_mm.swap.config import Swap, swap_backbone, swap_config
 from cnxv2_mm.swap.differences import changes, differences
-from cnxv2_mm.swap.inherit import short_config
 from cnxv2_mm.swap.refusal import SwapRefused
+from cnxv2_mm.swap.short_config import short_config
+from cnxv2_mm.swap.swap import Swap, swap_backbone, swap_config
 
 __all__ = ["Swap", "SwapRefused", "changes", "differences", "short_config", "swap_backbone", "swap_config"]

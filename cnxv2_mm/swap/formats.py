@@ -9,9 +9,9 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from cnxv2_mm.swap import meta
-from cnxv2_mm.swap.consumers import heads
-from cnxv2_mm.swap.measure import NUM_IMAGES, Maps
+from cnxv2_mm.swap import dry_run
+from cnxv2_mm.swap.necks_and_heads import heads
+from cnxv2_mm.swap.old_backbone import NUM_IMAGES, Maps
 
 # What is tried of a head, the longer way first.
 _WAYS = ("predict", "forward")
@@ -34,7 +34,7 @@ def needs_contiguous(model: MutableMapping[str, Any], maps: Maps, scope: str) ->
     necks = model.get("neck") or []
     for neck in necks if isinstance(necks, list) else [necks]:
         try:
-            call = meta.build_with_numbers(neck, scope)
+            call = dry_run.build_with_numbers(neck, scope)
             call.eval()
             refused, inputs = _try_both(call, inputs)
         except Exception:  # adapt() has told that it does not run on maps alone
@@ -75,11 +75,11 @@ def _calls(
 ) -> Iterator[Callable[[Any], Any]]:
     """What a head does with maps: it predicts, or at least runs; nothing if it wants more than can be given."""
     try:
-        kind = meta.find_type(config, scope)
+        kind = dry_run.find_type(config, scope)
         ways = {way: _arguments(getattr(kind, way, None), model, image_size) for way in _WAYS}
         if all(arguments is None for arguments in ways.values()):
             return
-        head = meta.build_with_numbers(config, scope)
+        head = dry_run.build_with_numbers(config, scope)
         head.eval()
         _find_nothing(head)
     except Exception:

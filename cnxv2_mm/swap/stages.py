@@ -6,8 +6,8 @@ from functools import cache
 import torch
 
 from cnxv2_mm.backbone import ConvNeXtV2
-from cnxv2_mm.swap import meta
-from cnxv2_mm.swap.measure import NUM_IMAGES, Maps
+from cnxv2_mm.swap import dry_run
+from cnxv2_mm.swap.old_backbone import NUM_IMAGES, Maps
 from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.variants import Variant
 
@@ -104,7 +104,7 @@ def _takes_the_whole_network(maps: Maps, deepest: int) -> bool:
 def _num_params(arch: str, last: int) -> int:
     """Parameters of a size as far as a stage."""
     with torch.device("meta"):
-        return meta.count(ConvNeXtV2(arch, out_indices=(last,)).parameters())
+        return dry_run.count(ConvNeXtV2(arch, out_indices=(last,)).parameters())
 
 
 def _stride(cells: tuple[int, ...], image_size: tuple[int, int]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.utils import get_installed_path
 
-from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.config.load import load_config
 from cnxv2_mm.swap.new_style import is_new_style
 from cnxv2_mm.whole_file import whole_file
 

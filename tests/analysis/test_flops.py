@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from cnxv2_mm.analysis import flops
 from cnxv2_mm.analysis.flops import Cost, analyse, build_on_meta, count_flops, count_params
-from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.config.load import load_config
 from cnxv2_mm.variants import VARIANTS
 
 # Size and side of the image -> parameters, operations in 10^9 as mmpretrain publishes them (configs/convnext_v2/

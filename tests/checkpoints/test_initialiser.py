@@ -7,7 +7,7 @@ from mmengine.registry import MODELS, WEIGHT_INITIALIZERS, DefaultScope
 
 from cnxv2_mm import ConvNeXtV2, Pretrained
 from cnxv2_mm.checkpoints import make_strict
-from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.config.load import load_config
 from tests.checkpoints.peers import SMALL, build_mmpretrain, in_dialect, random_network
 
 ARCH = {"depths": SMALL.depths, "channels": SMALL.channels}

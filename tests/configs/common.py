@@ -11,7 +11,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 import cnxv2_mm  # noqa: F401  (registers, and stands in for mmcv's operators)
-from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.config.load import load_config
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("fcmae", "imagenet", "coco", "ade20k")

@@ -14,7 +14,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import convert
-from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.config.load import load_config
 from cnxv2_mm.zoo import WEIGHTS
 from tests.configs.common import CONFIGS, ROOT, load, size_of
 from tests.configs.test_values import FROM_22K, IN1K

@@ -9,7 +9,7 @@ from torch import nn
 
 from cnxv2_mm.swap import swap_config
 from cnxv2_mm.swap.formats import needs_contiguous
-from cnxv2_mm.swap.measure import NUM_IMAGES, Maps
+from cnxv2_mm.swap.old_backbone import NUM_IMAGES, Maps
 from tests.conftest import photographs
 
 MAP = Maps(((NUM_IMAGES, 8, 8, 4),))

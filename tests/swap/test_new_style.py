@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from cnxv2_mm import ConvNeXtV2
-from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.config.load import load_config
 from cnxv2_mm.swap import short_config, swap_config
 from cnxv2_mm.swap.new_style import is_new_style, with_type_names
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cnxv2_mm import ConvNeXtV2
-from cnxv2_mm.swap.measure import IMAGE_SIZES, NUM_IMAGES, Maps, Source
+from cnxv2_mm.swap.old_backbone import IMAGE_SIZES, NUM_IMAGES, Maps, Source
 from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.swap.stages import Stages, choose_stages, in_millions
 from cnxv2_mm.variants import find_variant

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cnxv2_mm.runner_config import load_config, shipped_config
+from cnxv2_mm.config.load import load_config, shipped_config
 from cnxv2_mm.swap.target import check_target, files_read, write_text
 
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"

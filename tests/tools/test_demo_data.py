@@ -9,8 +9,8 @@ import pytest
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
-from cnxv2_mm.data_check import check_data
-from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.config.load import load_config
+from cnxv2_mm.training.data_check import check_data
 from demo_parts import scenes
 from demo_parts.dataset import (
     DatasetSpec,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cnxv2_mm.checkpoints import is_whole
-from tests.test_saving import small_disk
+from tests.training.test_saving import small_disk
 from tests.test_structure import ROOT
 from tests.tools.conftest import TOOLS
 from tests.tools.toy_augmented import CONFIG

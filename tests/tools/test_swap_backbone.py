@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from cnxv2_mm import command_line
-from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.config.load import load_config
 from cnxv2_mm.swap import swap_backbone
 from tests.swap.published import without_scopes
 from tests.tools.conftest import load_tool

@@ -8,7 +8,7 @@ from typing import Literal
 
 from mmengine.config import Config
 
-from cnxv2_mm import runner_config
+from cnxv2_mm.config.load import load_config, shipped_config
 from cnxv2_mm.swap import SwapRefused, swap_backbone
 from cnxv2_mm.swap.refusal import tell
 from coverage_parts.building import build_without_numbers
@@ -88,8 +88,8 @@ def _compare(swapped: Callable[[], None], own: Callable[[], None]) -> tuple[Lite
 
 def _load(name: str) -> Config:
     # Some configs name others by their path in the library's repository, 'configs/...'.
-    os.chdir(runner_config.shipped_config(f"{name.partition('::')[0]}::").parent)
-    return runner_config.load_config(name)
+    os.chdir(shipped_config(f"{name.partition('::')[0]}::").parent)
+    return load_config(name)
 
 
 def _tell(error: Exception) -> str:

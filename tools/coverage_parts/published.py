@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cnxv2_mm.runner_config import shipped_config
+from cnxv2_mm.config.load import shipped_config
 
 LIBRARIES = ("mmdet", "mmseg", "mmpretrain")
 # Under these keys a model has its backbone: 'backbone', 'teacher_backbone', 'image_encoder', 'vision_backbone', ...

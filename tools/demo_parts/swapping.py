@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from cnxv2_mm.runner_config import load_config
+from cnxv2_mm.config.load import load_config
 from demo_parts.tasks import ROOT
 
 # What the demo's own config of a task says about data, and the swapped config takes from it.

@@ -1,0 +1,70 @@
+"""A config as a short file that inherits from another one and states what is different."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import wrap
+
+from mmengine.config import Config
+
+from cnxv2_mm.config.load import load_config
+from cnxv2_mm.swap.differences import differences
+from cnxv2_mm.swap.literal import LINE, literal
+from cnxv2_mm.swap.new_style import is_new_style
+
+_NOTE_INDENT = "  "
+# What mmengine finds by itself. Not a folder such as mmdet::gn+ws/, nor mmseg:: of the maintained family, whose package
+# has another name than mmengine looks for.
+_KNOWN_TO_MMENGINE = re.compile(r"(?!mmseg::)\w+::\w+/")
+
+
+def short_config(config: Config, base: str, folder: Path, notes: Sequence[str]) -> str:
+    """The text of a file that mmengine alone loads as ``config``.
+
+    It is long, and inherits nothing, where ``base`` is a new-style config: mmengine does not mix the two kinds.
+
+    Args:
+        config: What is wanted.
+        base: The config to inherit from: a file, or ``mmdet::...`` for one that a library ships.
+        folder: Where the text will be stored; a file is inherited by its path from there.
+        notes: What the first lines say, a point for each.
+
+    Raises:
+        ValueError: A value cannot be written in a config.
+    """
+    old = load_config(base)
+    if is_new_style(old):
+        notes = [*notes, f"whole, each class by its full name: {base} is a new-style config, which none can inherit"]
+        lines, parts = [], config.to_dict()
+    else:
+        lines, parts = [f"_base_ = {_inherited(base, folder)}"], differences(old.to_dict(), config.to_dict())
+    first = {key: parts.pop(key) for key in ("custom_imports",) if key in parts}
+    points = [
+        line
+        for note in notes
+        for line in wrap(
+            note,
+            LINE - 4,
+            initial_indent="- ",
+            subsequent_indent=_NOTE_INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,  # options and file names stay whole
+        )
+    ]
+    lines = [f"# {line}" for line in points] + lines
+    lines += [f"{key} = {literal(value, 0, len(key) + 3)}" for key, value in {**first, **parts}.items()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _inherited(base: str, folder: Path) -> str:
+    """The value of ``_base_``, as Python that mmengine evaluates before anything else of the file."""
+    library, _, file = base.rpartition("::")
+    if not library:
+        return literal([Path(os.path.relpath(base, folder)).as_posix()])
+    if _KNOWN_TO_MMENGINE.match(base):
+        return literal([base])
+    # Holds on any machine, unlike the path of today's installation.
+    where, name = f'__import__("{library}").__path__[0]', f'"/.mim/configs/{file}"'
+    line = f"[{where} + {name}]"
+    return line if len(line) + len("_base_ = ") <= LINE else f"[\n    {where}\n    + {name}\n]"

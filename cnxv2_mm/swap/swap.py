@@ -1,0 +1,253 @@
+"""One config in, the same one with ConvNeXt V2 out."""
+
+from collections.abc import Iterator, MutableMapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from mmengine.config import Config, ConfigDict
+
+from cnxv2_mm.backbone import NUM_STAGES
+from cnxv2_mm.config.load import load_config
+from cnxv2_mm.swap import dry_run
+from cnxv2_mm.swap.formats import needs_contiguous
+from cnxv2_mm.swap.necks_and_heads import adapt, is_teacher
+from cnxv2_mm.swap.new_style import with_type_names
+from cnxv2_mm.swap.old_backbone import Maps, OldBackbone, measure
+from cnxv2_mm.swap.optimizer import say_what_it_is_for, use_adamw
+from cnxv2_mm.swap.preprocessing import normalise_images
+from cnxv2_mm.swap.refusal import SwapRefused
+from cnxv2_mm.swap.stages import Stages, choose_stages, in_millions
+from cnxv2_mm.swap.unused_maps import drop_unread
+from cnxv2_mm.swap.weights import forget_old_weights, init_cfg
+from cnxv2_mm.variants import find_variant
+
+PACKAGE = "cnxv2_mm"
+TYPE = f"{PACKAGE}.ConvNeXtV2"
+DROP_PATH_RATE = 0.1
+
+# Settings that every backbone has, and that the new one answers for itself.
+_ORDINARY_PARTS = ("norm_cfg", "act_cfg", "init_cfg")
+
+
+@dataclass(frozen=True)
+class Swap:
+    """A swapped config.
+
+    Attributes:
+        config: The new one.
+        notes: What was changed and why, a sentence each.
+    """
+
+    config: Config
+    notes: tuple[str, ...]
+
+
+def swap_config(
+    config: Config | str | Path,
+    arch: str = "tiny",
+    *,
+    checkpoint: str | None = None,
+    optimizer: Literal["adamw", "keep"] = "adamw",
+) -> Swap:
+    """Puts ConvNeXt V2 in the place of every backbone of a config.
+
+    The old backbone is built, without numbers, and run on an image: the new one gives maps of the same strides in the
+    same format, and whatever reads them is changed to their channels, built and run. A file that inherits the result
+    (:func:`cnxv2_mm.swap.short_config`) loads as the same config but for mmengine's own ``_scope_`` entries, which it
+    adds to what is inherited as ``mmdet::...``.
+
+    Args:
+        config: A config of mmdet, mmseg or mmpretrain; a file, or ``mmdet::...`` for one that a library ships. It is
+            not changed.
+        arch: A size, 'atto' to 'huge'.
+        checkpoint: The new backbone's weights: a file, an address or a name of ``cnxv2_mm.zoo``; 'none' for a random
+            start; None for what the paper starts such a task from (:func:`cnxv2_mm.swap.weights.default_weights`).
+        optimizer: 'adamw' for AdamW with layer decay and a schedule that suits it, 'keep' for the config's own.
+
+    Raises:
+        SwapRefused: The backbone cannot be replaced.
+        ValueError: ``arch``, ``checkpoint`` or ``optimizer`` is unknown.
+    """
+    if optimizer not in ("adamw", "keep"):
+        raise ValueError(f"optimizer={optimizer!r} is unknown: choose 'adamw' or 'keep'")
+    find_variant(arch)
+    library = None if isinstance(config, Config) else str(config).rpartition("::")[0]
+    config = with_type_names(deepcopy(config) if isinstance(config, Config) else load_config(str(config)))
+    if not isinstance(config.get("model"), MutableMapping):
+        raise SwapRefused("no model", "The config has no model.", "swap the configs that inherit from it.")
+    sites = list(_sites(config.model, ()))
+    if not sites:
+        raise SwapRefused("no backbone", f"The model {config.model.get('type')} has no part with a backbone.")
+    default = config.get("default_scope") or library or "mmengine"
+    notes, param_names = [], []
+    for site in sites:
+        scope = next((part["_scope_"] for part in reversed(site) if part.get("_scope_")), default)
+        site_notes, old, unread = _swap_site(site[-1], arch, checkpoint, scope)
+        notes += site_notes
+        param_names += old.param_names
+        if unread:
+            config.find_unused_parameters = True
+    if all(site[-1]["backbone"].get("in_channels", 3) == 3 for site in sites):
+        notes += normalise_images(config)
+    owners = {id(owner): owner for site in sites for owner in site}  # each once
+    notes += forget_old_weights(config, list(owners.values()))
+    if optimizer == "adamw":
+        notes += use_adamw(config, param_names)
+    notes += say_what_it_is_for(config)
+    _import_package(config)
+    return Swap(config, tuple(dict.fromkeys(notes)))
+
+
+def swap_backbone(
+    config: Config | str | Path,
+    arch: str = "tiny",
+    *,
+    checkpoint: str | None = None,
+    optimizer: Literal["adamw", "keep"] = "adamw",
+) -> Config:
+    """The config of :func:`swap_config`, without the notes."""
+    return swap_config(config, arch, checkpoint=checkpoint, optimizer=optimizer).config
+
+
+def _sites(part: Any, owners: tuple[MutableMapping, ...]) -> Iterator[tuple[MutableMapping, ...]]:
+    """Parts of a model that have a backbone: each as the chain of parts from the model to it."""
+    if isinstance(part, MutableMapping):
+        owners = (*owners, part)
+        if isinstance(part.get("backbone"), MutableMapping):
+            yield owners
+        for key, value in part.items():
+            if key != "backbone" and not is_teacher(key):
+                yield from _sites(value, owners)
+    elif isinstance(part, list | tuple):
+        for item in part:
+            yield from _sites(item, owners)
+
+
+def _swap_site(
+    site: MutableMapping[str, Any], arch: str, checkpoint: str | None, scope: str
+) -> tuple[list[str], OldBackbone, bool]:
+    old_config = site["backbone"]
+    old = measure(old_config, scope)
+    if old.mixes_scales and not site.get("neck"):
+        raise SwapRefused(
+            "scales mixed inside",
+            f"{old_config.get('type')} mixes its scales itself, so that heads read its maps directly; ConvNeXt V2's "
+            "finest maps are made by its first layers alone.",
+            "start from a config of the same task whose neck or head mixes scales (FPN, UPerNet).",
+        )
+    num_maps = len(old.maps.shapes)
+    maps, unread = drop_unread(site, old.maps, scope)
+    old = replace(old, maps=maps)
+    pooled_by_neck = _neck_pools(site, old.maps, scope)
+    pooled = pooled_by_neck or () in old.maps.cells
+    stages = choose_stages(old.maps, from_last_stage=old.dilated or pooled_by_neck)
+    new_maps = stages.maps(find_variant(arch), pooled, old.maps.image_size)
+    site["backbone"] = _new_backbone(old_config, old, stages, pooled, arch, checkpoint, scope)
+    old_maps = old.maps
+    if pooled_by_neck:
+        site["neck"] = None
+        old_maps = Maps((old.maps.shapes[0][:2],), old.maps.image_size)
+    untried = adapt(site, old_maps, new_maps, scope)
+    num_params = dry_run.count(dry_run.build(site["backbone"], scope).parameters())
+    notes = _notes(old_config, old, stages, new_maps, num_params, pooled_by_neck) + untried
+    if len(old.maps.shapes) < num_maps:
+        notes.append("backbone: maps that nothing reads are not made; their norms would get no gradient")
+    teachers = [key for key in site if is_teacher(key)]
+    if teachers:
+        notes.append(f"teacher: kept as it is, with its own backbone ({', '.join(teachers)})")
+    if unread:
+        notes.append("training: find_unused_parameters, because the neck or the heads take a map that they do not use")
+    if needs_contiguous(site, new_maps, scope):
+        copying, necks = ConfigDict(type=f"{PACKAGE}.ContiguousMaps"), site.get("neck") or []
+        site["neck"] = [copying, *(necks if isinstance(necks, list) else [necks])] if necks else copying
+        notes.append("neck: copies the maps to the memory format that a part behind it wants, which calls view on them")
+    return notes, old, unread
+
+
+def _neck_pools(site: MutableMapping[str, Any], maps: Maps, scope: str) -> bool:
+    """Whether the neck does nothing but average one map over the image, which the backbone does before its norm."""
+    neck = site.get("neck")
+    if not neck or len(maps.shapes) != 1 or () in maps.cells:
+        return False
+    try:
+        module = dry_run.build(neck, scope)
+        shapes = dry_run.shapes_of(dry_run.run(module, maps.empty()))
+    except Exception:  # adapt() says what is wrong
+        return False
+    return shapes == (maps.shapes[0][:2],) and not list(module.parameters())
+
+
+def _new_backbone(
+    old_config: MutableMapping[str, Any],
+    old: OldBackbone,
+    stages: Stages,
+    pooled: bool,
+    arch: str,
+    checkpoint: str | None,
+    scope: str,
+) -> ConfigDict:
+    config: dict[str, Any] = {"type": TYPE, "arch": arch}
+    if stages.out_indices != (0, 1, 2, 3):
+        config["out_indices"] = stages.out_indices
+    if stages.output_stride != 32:
+        config["output_stride"] = stages.output_stride
+    if old.in_channels != 3:
+        config["in_channels"] = old.in_channels
+    if pooled:
+        config["gap_before_final_norm"] = True
+    config["drop_path_rate"] = old_config.get("drop_path_rate", DROP_PATH_RATE)
+    if old_config.get("with_cp"):
+        config["with_cp"] = True
+    weights = init_cfg(arch, checkpoint, scope, old.in_channels)
+    if weights:
+        config["init_cfg"] = weights
+    return ConfigDict(config)
+
+
+def _notes(
+    old_config: MutableMapping[str, Any],
+    old: OldBackbone,
+    stages: Stages,
+    new_maps: Maps,
+    num_params: int,
+    pooled: bool,
+) -> list[str]:
+    before = max(source.num_params for source in old.maps.sources)
+    notes = [
+        f"backbone: {TYPE} in the place of {old_config.get('type')}, the same strides; "
+        f"channels {', '.join(map(str, old.maps.channels))} -> {', '.join(map(str, new_maps.channels))}; "
+        f"{in_millions(before)} -> {in_millions(num_params)} parameters"
+    ]
+    if 4 * num_params < before:
+        notes.append("backbone: less than a quarter of the old one's parameters; a larger --arch has more")
+    if stages.output_stride != 32:
+        notes.append(f"backbone: dilated to stride {stages.output_stride}, as the old one's last map")
+    left_out = NUM_STAGES - 1 - stages.out_indices[-1]
+    if left_out:
+        notes.append(f"backbone: its last {left_out} of {NUM_STAGES} stages are left out: no old map is so coarse")
+    if pooled:
+        notes.append("neck: its average over the image is taken in the backbone, before the last norm")
+    if old_config.get("frozen_stages", -1) > 0 or old_config.get("norm_eval"):
+        notes.append("backbone: trained as a whole, nothing frozen; it has no batch norm")
+    special = [key for key, value in old_config.items() if key not in _ORDINARY_PARTS and _holds_part(value)]
+    if special:
+        notes.append(f"backbone: gone with the old one, and with them the method if it was they: {', '.join(special)}")
+    return notes
+
+
+def _holds_part(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_holds_part(item) for item in value)
+    return isinstance(value, MutableMapping)
+
+
+def _import_package(config: Config) -> None:
+    """Adds this package to ``custom_imports``."""
+    old = config.get("custom_imports") or {}
+    imports = old.get("imports") or []
+    imports = [imports] if isinstance(imports, str) else list(imports)
+    if PACKAGE not in imports:
+        imports.append(PACKAGE)
+    config.custom_imports = ConfigDict(imports=imports, allow_failed_imports=old.get("allow_failed_imports", False))

@@ -1,0 +1,73 @@
+"""Mixed precision: ``--amp``, on machines with and without an accelerator."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+from cnxv2_mm.registry import OPTIM_WRAPPERS
+
+
+@OPTIM_WRAPPERS.register_module()
+class CpuAmpOptimWrapper(OptimWrapper):
+    """Mixed precision on the CPU, where mmengine's ``AmpOptimWrapper`` refuses to start.
+
+    The forward pass runs under CPU autocast in bfloat16. There is no loss scaling: bfloat16 has the exponent range of
+    float32.
+    """
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Autocast inside mmengine's own context, which delays gradient synchronisation while accumulating."""
+        with super().optim_context(model), torch.autocast("cpu", dtype=torch.bfloat16):
+            yield
+
+
+def use_amp(config: Config) -> None:
+    """Train in mixed precision.
+
+    A config that already does keeps its data type. On a CPU autocast knows bfloat16 only.
+
+    Raises:
+        ValueError: the config has no optimiser wrapper, or neither ``OptimWrapper`` nor ``AmpOptimWrapper``.
+    """
+    wrapper = config.get("optim_wrapper")
+    if wrapper is None:
+        raise ValueError("--amp changes optim_wrapper, and the config has none: add optim_wrapper=dict(optimizer=...).")
+    kind = _type_name(wrapper)
+    if kind not in ("OptimWrapper", "AmpOptimWrapper"):
+        raise ValueError(
+            f"--amp changes OptimWrapper to AmpOptimWrapper, but optim_wrapper.type is {kind!r}: drop --amp."
+        )
+    if get_device() == "cpu":
+        for option in ("loss_scale", "dtype", "use_fsdp"):
+            wrapper.pop(option, None)
+        wrapper.type = "cnxv2_mm.CpuAmpOptimWrapper"
+        print_log("--amp on the CPU: autocast to dtype='bfloat16', without loss scaling.", logger="current")
+    elif kind == "OptimWrapper":
+        wrapper.type = "AmpOptimWrapper"
+        wrapper.setdefault("loss_scale", "dynamic")
+
+
+def check_amp_device(config: Config) -> None:
+    """Refuse mmengine's mixed precision on a machine without accelerator, with the way out.
+
+    Raises:
+        ValueError: ``AmpOptimWrapper`` on the CPU.
+    """
+    if get_device() == "cpu" and _type_name(config.get("optim_wrapper") or {}) == "AmpOptimWrapper":
+        raise ValueError(
+            "optim_wrapper.type='AmpOptimWrapper' needs an accelerator and this machine has none: add --amp to train "
+            "in bfloat16 on the CPU."
+        )
+
+
+def _type_name(wrapper: Mapping[str, Any]) -> str:
+    kind = wrapper.get("type", "OptimWrapper")
+    return kind if isinstance(kind, str) else kind.__name__

@@ -1,0 +1,56 @@
+"""``--amp``; on the CPU the forward pass is in bfloat16, everything that is kept in float32."""
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from torch import nn
+
+from cnxv2_mm.training import precision
+from cnxv2_mm.training.precision import check_amp_device, use_amp
+
+
+def test_amp_where_there_is_an_accelerator(monkeypatch):
+    monkeypatch.setattr(precision, "get_device", lambda: "cuda")
+    config = Config({"optim_wrapper": {"type": "OptimWrapper", "optimizer": {"type": "SGD"}}})
+    use_amp(config)
+    assert (config.optim_wrapper.type, config.optim_wrapper.loss_scale) == ("AmpOptimWrapper", "dynamic")
+
+    config = Config({"optim_wrapper": {"type": "AmpOptimWrapper", "dtype": "bfloat16", "loss_scale": 512.0}})
+    use_amp(config)
+    check_amp_device(config)
+    assert config.optim_wrapper == {"type": "AmpOptimWrapper", "dtype": "bfloat16", "loss_scale": 512.0}
+
+    with pytest.raises(ValueError, match="ApexOptimWrapper"):
+        use_amp(Config({"optim_wrapper": {"type": "ApexOptimWrapper"}}))
+    with pytest.raises(ValueError, match="the config has none: add optim_wrapper"):
+        use_amp(Config({}))
+    check_amp_device(Config({}))  # what else is missing, the runner says
+
+
+def test_the_forward_pass_alone_is_in_bfloat16():
+    model = nn.Linear(4, 2)
+    config = {"type": "cnxv2_mm.CpuAmpOptimWrapper", "optimizer": {"type": "SGD", "lr": 0.1}}
+    wrapper = build_optim_wrapper(model, config)
+    before = model.weight.detach().clone()
+    with wrapper.optim_context(model):
+        output = model(torch.randn(3, 4))
+    assert output.dtype == torch.bfloat16
+    assert model(torch.randn(3, 4)).dtype == torch.float32
+    wrapper.update_params(output.float().square().sum())
+    assert model.weight.dtype == torch.float32
+    assert not torch.equal(model.weight, before)
+
+
+def test_gradients_accumulate():
+    """Two half steps are one whole step: mmengine divides the loss by the count."""
+    model = nn.Linear(4, 2)
+    config = {"type": "cnxv2_mm.CpuAmpOptimWrapper", "optimizer": {"type": "SGD", "lr": 0.1}, "accumulative_counts": 2}
+    wrapper = build_optim_wrapper(model, config)
+    wrapper.initialize_count_status(model, 0, 2)
+    before = model.weight.detach().clone()
+    for moved in (False, True):
+        with wrapper.optim_context(model):
+            loss = model(torch.ones(3, 4)).float().square().mean()
+        wrapper.update_params(loss)
+        assert (not torch.equal(model.weight, before)) == moved

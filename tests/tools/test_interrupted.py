@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from cnxv2_mm.checkpoints import is_whole
-from tests.training.test_saving import small_disk
 from tests.test_structure import ROOT
 from tests.tools.conftest import TOOLS
 from tests.tools.toy_augmented import CONFIG
+from tests.training.test_saving import small_disk
 
 
 def steps(work_dir):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def find_tool(name: str) -> Path:
-    """The file of a tool.
+    """Return the file of a tool.
 
     Args:
         name: A file, or ``mmdet::test.py`` for one that comes with a library, in its folder ``.mim/tools``.
@@ -43,7 +43,7 @@ def find_tool(name: str) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs the tool as if its file had been started."""
+    """Run the tool as if its file had been started."""
     parser = argparse.ArgumentParser(
         prog="python -m cnxv2_mm", description="Run a tool of mmdet, mmseg or mmpretrain with cnxv2_mm imported first."
     )

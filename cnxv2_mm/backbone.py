@@ -73,7 +73,7 @@ class ConvNeXtV2Block(nn.Module):
         self.drop_path = DropPath(drop_path_rate)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        """Transforms the cells ``x`` that ``layout`` describes; the result has the shape and layout of ``x``."""
+        """Transform the cells ``x`` that ``layout`` describes; the result has the shape and layout of ``x``."""
         y = self._mlp(self.norm(layout.depthwise(x, self.dwconv)), layout)
         if self.gamma is not None:
             y = y * self.gamma
@@ -200,7 +200,7 @@ class ConvNeXtV2(BaseModule):
         self._freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Computes the maps of the stages in ``out_indices``.
+        """Compute the maps of the stages in ``out_indices``.
 
         Args:
             images: (N, in_channels, height, width), at least ``output_stride`` pixels each way. Rows and columns that
@@ -224,7 +224,7 @@ class ConvNeXtV2(BaseModule):
     def encode_visible(
         self, images: Tensor, visible: Tensor, layout: str = "packed", num_visible: int | None = None
     ) -> Tensor:
-        """Encodes each image from its visible patches alone.
+        """Encode each image from its visible patches alone.
 
         Args:
             images: (N, in_channels, h * p, w * p), p being a multiple of 32 pixels.
@@ -265,7 +265,7 @@ class ConvNeXtV2(BaseModule):
         return last.to_dense(x).permute(0, 3, 1, 2)
 
     def get_layer_depth(self, param_name: str, prefix: str = "", strategy: str = "group") -> tuple[int, int]:
-        """The place of a parameter in the order of layers, for layer-wise learning rates.
+        """Return the place of a parameter in the order of layers, for layer-wise learning rates.
 
         Args:
             param_name: Full name of the parameter.
@@ -281,13 +281,13 @@ class ConvNeXtV2(BaseModule):
         return convnext_layer_depth(name, self.depths, strategy)
 
     def train(self, mode: bool = True) -> "ConvNeXtV2":
-        """Sets training or evaluation mode; frozen stages stay in evaluation mode."""
+        """Set training or evaluation mode; frozen stages stay in evaluation mode."""
         super().train(mode)
         self._freeze()
         return self
 
     def _encode(self, images: Tensor, layout: Layout) -> Iterator[tuple[Tensor, Layout]]:
-        """Yields the cells behind each stage, and their layout."""
+        """Yield the cells behind each stage, and their layout."""
         stem_conv, stem_norm = self.downsample_layers[0]
         x = stem_norm(layout.embed(images, stem_conv))
         for i, stage in enumerate(self.stages):

@@ -17,14 +17,14 @@ _OPTION = "--traceback"
 
 
 def add_traceback_option(parser: argparse.ArgumentParser) -> None:
-    """Adds the option that :func:`run` looks for."""
+    """Add the option that :func:`run` looks for."""
     parser.add_argument(
         _OPTION, action="store_true", help="show where in the code an error arose, not its message alone"
     )
 
 
 def console(**options: Any) -> Console:
-    """A console that prints paths and names as they are: ``[/bold]`` and ``:x:`` are part of them, no markup.
+    """Return a console that prints paths and names as they are: ``[/bold]`` and ``:x:`` are part of them, no markup.
 
     Args:
         options: See ``rich.console.Console``.
@@ -33,7 +33,7 @@ def console(**options: Any) -> Console:
 
 
 def run(tool: str, main: Callable[[], Any]) -> None:
-    """Runs a command and ends the process: status 0, or the number that ``main`` returns, or 1 after an error.
+    """Run a command and end the process: status 0, or the number that ``main`` returns, or 1 after an error.
 
     Args:
         tool: The command's name, which the message begins with.
@@ -55,7 +55,7 @@ def _is_wrong_argument(error: TypeError) -> bool:
 
 
 def message(error: BaseException) -> str:
-    """The text of an error; its class alone where it has no text."""
+    """Return the text of an error; its class alone where it has no text."""
     # str() of a KeyError is the repr of its text.
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     if text.startswith("Caught ") and "in DataLoader worker process" in text.partition("\n")[0]:

@@ -44,7 +44,7 @@ class FCMAEDecoder(BaseModule):
         self.apply(initialise)
 
     def forward(self, features: Tensor, visible: Tensor) -> Tensor:
-        """Fills in the hidden cells.
+        """Fill in the hidden cells.
 
         Args:
             features: (N, C, h, w) from the encoder; what it holds at hidden cells is not read.

@@ -107,7 +107,7 @@ class FCMAE(BaseModel):
     def forward(
         self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None, mode: str = "tensor"
     ) -> Tensor | dict[str, Tensor] | list[BaseDataElement]:
-        """Runs the model in one of mmengine's modes.
+        """Run the model in one of mmengine's modes.
 
         Args:
             inputs: (N, C, h * p, w * p) images.
@@ -139,12 +139,12 @@ class FCMAE(BaseModel):
         raise ValueError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
     def loss(self, images: Tensor, data_samples: Sequence[BaseDataElement] | None = None) -> dict[str, Tensor]:
-        """The mean squared error over hidden patches, each image's drawn anew or given by its ``visible``."""
+        """Return the mean squared error over hidden patches, each image's drawn anew or given by its ``visible``."""
         visible, num_visible = self._hide(images, data_samples)
         return {"loss": self.reconstruction_loss(images, visible, num_visible)}
 
     def reconstruction_loss(self, images: Tensor, visible: Tensor, num_visible: int) -> Tensor:
-        """The mean squared error over the patches that are not in ``visible``, (N, h, w) with ``num_visible`` each."""
+        """Return the mean squared error over hidden patches: those not in the (N, h, w) ``visible``."""
         decoded = self._encode_decode(images, visible, num_visible)
         _, hidden = split_patches(visible, num_visible)
         predictions = self.decoder.pred(_take(self._patches_of_cells(decoded), hidden))  # (N, L - K, r * r, 1024C)
@@ -209,7 +209,7 @@ class FCMAE(BaseModel):
         return self.decoder(features, enlarge(visible, self.patch_size // LAST_STRIDE))
 
     def _targets(self, patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What to predict, and the mean and deviation that lead back to pixels."""
+        """Return what to predict, and the mean and deviation that lead back to pixels."""
         patches = patches.float()
         if not self.norm_pix:
             return patches, patches.new_zeros(()), patches.new_ones(())
@@ -229,7 +229,7 @@ class FCMAE(BaseModel):
         return tiles.transpose(3, 4).flatten(4).flatten(2, 3)
 
     def _pixels_of_cells(self, cells: Tensor) -> Tensor:
-        """The inverse of :meth:`_cells_of_pixels`."""
+        """Return the inverse of :meth:`_cells_of_pixels`."""
         r = self.patch_size // LAST_STRIDE
         tiles = cells.unflatten(3, (LAST_STRIDE, LAST_STRIDE, -1)).unflatten(2, (r, r))  # (N, M, r, r, 32, 32, C)
         return tiles.transpose(3, 4).flatten(2)
@@ -268,7 +268,7 @@ def _take(patches: Tensor, index: Tensor) -> Tensor:
 def _stack_visible(
     given: Sequence[Tensor], num_images: int, grid: tuple[int, int], device: torch.device
 ) -> tuple[Tensor, int]:
-    """The visible patches that data samples bring, as one (N, h, w) tensor, and how many there are in each image."""
+    """Return the visible patches that data samples bring, as one (N, h, w) tensor, and their number in each."""
     shapes = {tuple(visible.shape) for visible in given}
     if len(given) != num_images or shapes != {grid}:
         raise ValueError(

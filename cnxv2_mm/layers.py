@@ -67,7 +67,7 @@ class DropPath(nn.Module):
         self.rate = rate
 
     def forward(self, branch: Tensor, layout: "Layout") -> Tensor:
-        """Drops whole images of ``branch``, which ``layout`` knows how to tell apart."""
+        """Drop whole images of ``branch``, which ``layout`` knows how to tell apart."""
         if not self.training or self.rate == 0.0:
             return branch
         keep = branch.new_empty(layout.num_images).bernoulli_(1 - self.rate) / (1 - self.rate)

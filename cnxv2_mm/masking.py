@@ -13,7 +13,9 @@ from torch import Tensor
 
 
 def count_visible(num_patches: int, mask_ratio: float) -> int:
-    """The number of visible patches, ``int(num_patches * (1 - mask_ratio))``: 19 of 49 at 224 pixels and ratio 0.6.
+    """Return the number of visible patches, ``int(num_patches * (1 - mask_ratio))``.
+
+    19 of 49 at 224 pixels and ratio 0.6.
 
     Raises:
         ValueError: The ratio leaves no patch visible or none hidden.
@@ -30,7 +32,7 @@ def count_visible(num_patches: int, mask_ratio: float) -> int:
 
 
 def patch_grid(height: int, width: int, patch_size: int) -> tuple[int, int]:
-    """The number of patches down and across an image.
+    """Return the number of patches down and across an image.
 
     Raises:
         ValueError: The image is not a whole number of patches.
@@ -69,7 +71,9 @@ def random_visible(
 
 
 def split_patches(visible: Tensor, num_visible: int) -> tuple[Tensor, Tensor]:
-    """The positions of visible and of hidden patches, each in reading order, without asking the device for a number.
+    """Return the positions of visible and of hidden patches, each in reading order.
+
+    The device is not asked for a number, so that nothing waits for it.
 
     Args:
         visible: (N, h, w) booleans with K True ones in each image.
@@ -96,7 +100,7 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
 
 
 def unpatchify(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tensor:
-    """Joins (N, L, p * p * C) patches into (N, C, h * p, w * p) images; the inverse of :func:`patchify`."""
+    """Join (N, L, p * p * C) patches into (N, C, h * p, w * p) images; the inverse of :func:`patchify`."""
     h, w = grid
     tiles = patches.unflatten(2, (patch_size, patch_size, -1)).unflatten(1, (h, w))  # (N, h, w, p, q, C)
     n, *_, c = tiles.shape

@@ -36,7 +36,7 @@ VARIANTS: dict[str, Variant] = {
 
 
 def find_variant(arch: str | Mapping[str, object]) -> Variant:
-    """Turns the ``arch`` of a config into a :class:`Variant`.
+    """Turn the ``arch`` of a config into a :class:`Variant`.
 
     Args:
         arch: A name in :data:`VARIANTS`, or a mapping with exactly ``depths`` and ``channels``, four positive

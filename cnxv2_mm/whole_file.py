@@ -11,7 +11,7 @@ _LETTERS = 60  # of the name, of at most four bytes each; systems take 255 bytes
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives a name to write under; what is there at the end is forced to the disk and gets the name ``path``.
+    """Give a name to write under; what is there at the end is forced to the disk and gets the name ``path``.
 
     Whoever is killed meanwhile leaves that other, hidden file, which the next writing replaces. The processes of one
     run may write the same file at once, as mmengine's do: each has a hidden file of its own.

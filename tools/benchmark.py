@@ -56,7 +56,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _add_benchmark(command: argparse.ArgumentParser, name: str) -> None:
-    """The options of a benchmark."""
+    """Add the options of a benchmark."""
     peers = list(PEERS[name])
     command.add_argument("--arch", default="tiny", choices=list(VARIANTS))
     command.add_argument("--batch-size", type=int, nargs="+", default=[8], help="one for all sizes, or one for each")
@@ -82,7 +82,7 @@ def _add_benchmark(command: argparse.ArgumentParser, name: str) -> None:
 
 
 def _add_profile(command: argparse.ArgumentParser) -> None:
-    """The options of the profile."""
+    """Add the options of the profile."""
     command.add_argument("--arch", default="tiny", choices=list(VARIANTS))
     command.add_argument("--batch-size", type=int, default=8)
     command.add_argument("--size", type=int, default=224, help="height and width of the images")
@@ -113,7 +113,7 @@ def measure(args: argparse.Namespace, command: str) -> Result:
 
 
 def profile(args: argparse.Namespace, command: str) -> str:
-    """A page that says where the time of a step goes, for each peer."""
+    """Return a page that says where the time of a step goes, for each peer."""
     if args.threads:
         torch.set_num_threads(args.threads)
     workload = make_workload("step", args.arch, args.batch_size, args.size, args.mask_ratio, "cpu")

@@ -82,7 +82,7 @@ def make_data(data_root: Path, console: Console) -> None:
 
 
 def collect_scores(work_dir: Path, data_root: Path, seconds: dict[str, float]) -> list[Score]:
-    """The scores of all tasks, each beside what a trivial predictor gets on the same validation data."""
+    """Return the scores of all tasks, each beside what a trivial predictor gets on the same validation data."""
     trivial = {**trivial_scores(data_root), **logged_trivial_scores(work_dir)}
     return [
         make_score(task, metric, read_value(work_dir / task.name, metric.key), trivial[metric.key], seconds[task.name])

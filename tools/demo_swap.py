@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def swap_and_train(task: SwapTask, weights: str, iterations: int, console: Console) -> tuple[float, float]:
-    """The mean losses of the first and of the last quarter of a training with the new backbone."""
+    """Return the mean losses of the first and of the last quarter of a training with the new backbone."""
     folder = WORK_DIR / task.name.lower().replace(" ", "_")
     folder.mkdir(parents=True, exist_ok=True)
     swapped, config = folder / "swapped.py", folder / "on_demo_data.py"
@@ -72,7 +72,7 @@ def swap_and_train(task: SwapTask, weights: str, iterations: int, console: Conso
 
 
 def read_losses(folder: Path) -> list[float]:
-    """The loss of each iteration of the latest training in a work folder."""
+    """Return the loss of each iteration of the latest training in a work folder."""
     latest = max(folder.glob("*/vis_data/scalars.json"))
     lines = [json.loads(line) for line in latest.read_text().splitlines()]
     return [line["loss"] for line in lines if "loss" in line]

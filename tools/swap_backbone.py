@@ -44,7 +44,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def header(args: argparse.Namespace, result: Swap) -> list[str]:
-    """What the first lines of the new config say."""
+    """Return what the first lines of the new config say."""
     return [f"Written by tools/swap_backbone.py from {args.config}.", *result.notes]
 
 

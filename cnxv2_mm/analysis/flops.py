@@ -83,7 +83,7 @@ class Cost:
 
 
 def count_flops(function: Callable[[], object]) -> int:
-    """The operations of a call, a multiply-add counting once."""
+    """Return the operations of a call, a multiply-add counting once."""
     with torch.no_grad(), _Counter() as counter:
         function()
     return counter.flops
@@ -95,7 +95,7 @@ def count_params(modules: Iterable[nn.Module]) -> int:
 
 
 def build_on_meta(config: Mapping[str, Any]) -> nn.Module:
-    """Builds a model that has shapes but no numbers.
+    """Build a model that has shapes but no numbers.
 
     Args:
         config: The ``model`` of a config whose ``default_scope`` is set.
@@ -109,7 +109,7 @@ def build_on_meta(config: Mapping[str, Any]) -> nn.Module:
 
 
 def analyse(model: nn.Module, shape: Sequence[int]) -> dict[str, Cost]:
-    """Counts each part of an OpenMMLab model for one image.
+    """Count each part of an OpenMMLab model for one image.
 
     Known are classifiers (backbone, neck, head), detectors of one stage (bbox_head) and of two or more (rpn_head,
     roi_head: 1000 regions for each stage's box head and 100 for each mask head, whatever the image), segmenters
@@ -154,7 +154,7 @@ def analyse(model: nn.Module, shape: Sequence[int]) -> dict[str, Cost]:
 
 
 def _run(parts: dict[str, Cost], name: str, module: nn.Module, *inputs: object) -> object:
-    """Adds a part to ``parts``; returns what it computes."""
+    """Add a part to ``parts``; returns what it computes."""
     results: list[object] = []
     flops = count_flops(lambda: results.append(module(*inputs)))
     parts[name] = parts.get(name, Cost(0, 0)) + Cost(count_params([module]), flops)
@@ -162,7 +162,7 @@ def _run(parts: dict[str, Cost], name: str, module: nn.Module, *inputs: object) 
 
 
 def _analyse_regions(parts: dict[str, Cost], roi_head: nn.Module, features: Sequence[Tensor]) -> None:
-    """Adds the heads that look at regions."""
+    """Add the heads that look at regions."""
     for kind, regions in (("bbox", BOX_REGIONS), ("mask", MASK_REGIONS)):
         heads = getattr(roi_head, f"{kind}_head", None)
         if heads is None:
@@ -178,7 +178,10 @@ def _analyse_regions(parts: dict[str, Cost], roi_head: nn.Module, features: Sequ
 
 
 def _analyse_pretrainer(model: FCMAE, image: Tensor) -> dict[str, Cost]:
-    """The encoder on the visible patches, as its layout stores them; the decoder with the pixels of the hidden ones."""
+    """Return the encoder on the visible patches, as its layout stores them.
+
+    The decoder with the pixels of the hidden ones.
+    """
     grid = patch_grid(*image.shape[2:], model.patch_size)
     num_visible = count_visible(grid[0] * grid[1], model.mask_ratio)
     visible = random_visible(1, grid, num_visible, device=image.device)

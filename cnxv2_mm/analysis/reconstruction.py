@@ -18,7 +18,7 @@ class ReconstructionLoss(BaseMetric):
     default_prefix = "reconstruction"
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
-        """Collects the two losses of each image that ``FCMAE.predict`` returned."""
+        """Collect the two losses of each image that ``FCMAE.predict`` returned."""
         self.results += [(float(sample["loss"]), float(sample["patch_mean_loss"])) for sample in data_samples]
 
     def compute_metrics(self, results: list[tuple[float, float]]) -> dict[str, float]:

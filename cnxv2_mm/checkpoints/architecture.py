@@ -28,7 +28,7 @@ PARTS = {
 
 
 def part_of(name: str) -> str | None:
-    """The entry of :data:`PARTS` that a tensor belongs to; None for those that no network may lack."""
+    """Return the entry of :data:`PARTS` that a tensor belongs to; None for those that no network may lack."""
     return next((part for part, names in PARTS.items() if names.match(name)), None)
 
 
@@ -62,7 +62,7 @@ class Architecture:
 
 
 def infer(tensors: Mapping[str, Tensor]) -> Architecture:
-    """Reads the architecture off names and shapes; what is inconsistent is left to :func:`find_problems`."""
+    """Read the architecture off names and shapes; what is inconsistent is left to :func:`find_problems`."""
     depths = [0] * NUM_STAGES
     channels = [0] * NUM_STAGES
     for name, tensor in tensors.items():
@@ -83,7 +83,7 @@ def infer(tensors: Mapping[str, Tensor]) -> Architecture:
 
 
 def find_problems(tensors: Mapping[str, Tensor], architecture: Architecture) -> list[str]:
-    """What keeps tensors from being the whole of ``architecture``, in words; empty if nothing does.
+    """Return what keeps tensors from being the whole of ``architecture``, in words; empty if nothing does.
 
     A part (:data:`PARTS`) may be absent, but not in halves.
     """
@@ -109,7 +109,7 @@ def find_problems(tensors: Mapping[str, Tensor], architecture: Architecture) -> 
 
 
 def shorten(names: list[str]) -> str:
-    """The first few names, for messages; of a very long one what it begins with."""
+    """Return the first few names, for messages; of a very long one what it begins with."""
     shown = [name if len(name) <= _LETTERS else f"{name[:_LETTERS]}..." for name in names[:_SHOWN]]
     return "; ".join(shown) + ("; ..." if len(names) > _SHOWN else "")
 
@@ -161,11 +161,11 @@ def _add_block(shapes: dict[str, tuple[int, ...]], block: str, width: int, use_g
 
 
 def _add(shapes: dict[str, tuple[int, ...]], layer: str, weight: tuple[int, ...]) -> None:
-    """A layer with a weight of this shape and a bias as long as its first dimension."""
+    """Require a layer with a weight of this shape and a bias as long as its first dimension."""
     shapes[layer + ".weight"] = weight
     shapes[layer + ".bias"] = weight[:1]
 
 
 def _length(tensor: Tensor | None) -> int:
-    """The first dimension; 0 of what is not there."""
+    """Return the first dimension; 0 of what is not there."""
     return 0 if tensor is None or tensor.ndim == 0 else len(tensor)

@@ -38,7 +38,7 @@ def read_network(
     entry: str | None = None,
     trust_pickle: bool = False,
 ) -> tuple[Translation, Architecture, str]:
-    """Reads the network of a checkpoint, checks that it is whole, and translates it into our names.
+    """Read the network of a checkpoint, check that it is whole, and translate it into our names.
 
     The activation (exact GELU) and the eps of the norms (1e-6) are assumed: no tensor shows them. Networks of timm's
     that are known to differ, by their sizes or by a ``config.json`` in the file's folder, are refused.
@@ -74,7 +74,7 @@ def convert(
     trust_pickle: bool = False,
     overwrite: bool = False,
 ) -> Conversion:
-    """Writes the network of one checkpoint in another dialect; nothing is written unless all of it can be.
+    """Write the network of one checkpoint in another dialect; nothing is written unless all of it can be.
 
     Args:
         source: See :func:`read_network`, also for ``prefix``, ``entry`` and ``trust_pickle``.

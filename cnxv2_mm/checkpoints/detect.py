@@ -29,12 +29,12 @@ class Place:
 
 
 def without_wrappers(name: str) -> str:
-    """A tensor's name without the levels of wrappers such as ``module.``."""
+    """Return a tensor's name without the levels of wrappers such as ``module.``."""
     return _WRAPPERS.sub("", name)
 
 
 def find_network(tensors: Mapping[str, Tensor]) -> Place:
-    """Finds the one ConvNeXt among tensors whose names are free of wrappers.
+    """Find the one ConvNeXt among tensors whose names are free of wrappers.
 
     Raises:
         ValueError: There is none, or more than one.
@@ -62,7 +62,7 @@ def find_network(tensors: Mapping[str, Tensor]) -> Place:
 
 
 def first_levels(names: Mapping[str, Tensor]) -> str:
-    """The first few of the top levels of names, for messages."""
+    """Return the first few of the top levels of names, for messages."""
     levels = list(dict.fromkeys(name.split(".")[0] + ("." if "." in name else "") for name in names))
     return ", ".join(levels[:_SHOWN]) + (", ..." if len(levels) > _SHOWN else "")
 

@@ -35,7 +35,7 @@ _TIMM_CONV_MLP = {VARIANTS[name].channels for name in ("atto", "femto", "pico", 
 
 
 def compile_template(template: str) -> re.Pattern[str]:
-    """The pattern of the names that a template stands for."""
+    """Return the pattern of the names that a template stands for."""
     parts = re.split(r"{(\w)}", template)
     return re.compile("".join(_PLACES[p] if i % 2 else re.escape(p) for i, p in enumerate(parts)))
 

@@ -84,7 +84,7 @@ def _getattr(owner: type, name: str) -> Callable[..., Any]:
 def read_tensors(
     checkpoint: str | os.PathLike[str], entry: str | None = None, trust_pickle: bool = False
 ) -> tuple[dict[str, Tensor], str]:
-    """Reads the weights of a checkpoint, whatever the ending of its name.
+    """Read the weights of a checkpoint, whatever the ending of its name.
 
     Args:
         checkpoint: A file (``~`` is the home folder), a name in ``cnxv2_mm.zoo``, or an address that mmengine's file
@@ -118,7 +118,7 @@ def read_tensors(
 
 
 def local_file(checkpoint: str | os.PathLike[str]) -> Path | None:
-    """The file of this machine that a checkpoint is read from, downloaded first if need be.
+    """Return the file of this machine that a checkpoint is read from, downloaded first if need be.
 
     Returns:
         None if there is no such file, or only mmengine's file backends can get it.
@@ -161,7 +161,7 @@ def _read(path: Path, trust_pickle: bool) -> Any:
 
 
 def safetensors_library() -> ModuleType:
-    """The library, which only files of that kind need."""
+    """Return the library, which only files of that kind need."""
     try:
         import safetensors.torch
     except ImportError as error:
@@ -193,7 +193,7 @@ def _find_tensors(content: Any, entry: str | None) -> tuple[dict[str, Tensor], s
 
 
 def _describe_entries(content: Mapping[Any, Any]) -> str:
-    """The entries of a file and what they hold, for messages."""
+    """Return the entries of a file and what they hold, for messages."""
     shown = []
     for key in list(content)[:_SHOWN]:
         value = content[key]

@@ -39,14 +39,14 @@ class Pretrained:
         self.trust_pickle = trust_pickle
 
     def __call__(self, module: nn.Module) -> None:
-        """Fills ``module``; raises what :func:`cnxv2_mm.checkpoints.load.load` does."""
+        """Fill ``module``; raises what :func:`cnxv2_mm.checkpoints.load.load` does."""
         load(module, self.checkpoint, self.prefix, self.entry, self.trust_pickle)
         if hasattr(module, "_params_init_info"):
             update_init_info(module, init_info=f"Pretrained: load from {self.checkpoint}")
 
 
 def make_strict(init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None) -> dict | list[dict] | None:
-    """An ``init_cfg`` in which mmengine's ``Pretrained`` is ours, and the last, as mmengine would have it."""
+    """Return an ``init_cfg`` in which mmengine's ``Pretrained`` is ours, and the last, as mmengine would have it."""
     if init_cfg is None:
         return None
     if isinstance(init_cfg, Mapping):

@@ -22,7 +22,7 @@ def load(
     entry: str | None = None,
     trust_pickle: bool = False,
 ) -> None:
-    """Copies a network into a backbone, or into the model around one, and logs what was used.
+    """Copy a network into a backbone, or into the model around one, and log what was used.
 
     Every tensor of the backbone must come from the file; only output norms may be missing. The classifier or the
     decoder of the model is filled if the file's is the same: as many tensors, of the same shapes. Names of the model
@@ -87,7 +87,7 @@ def load(
 
 
 def _find_misfits(own: Translation, file: Translation) -> list[str]:
-    """What keeps the file from filling the model's backbone, in words; empty if nothing does."""
+    """Return what keeps the file from filling the model's backbone, in words; empty if nothing does."""
     missing = [name for name in own.tensors if name not in file.tensors and part_of(name) is None]
     misfit = [
         f"{name} {tuple(file.tensors[name].shape)} instead of {tuple(tensor.shape)}"
@@ -128,7 +128,7 @@ def _fits(part: str, own: Translation, file: Translation) -> bool:
 
 
 def _describe_unfit(parts: set[str], own: Translation, file: Translation) -> str:
-    """The first tensor of each part by which the model's and the file's differ."""
+    """Return the first tensor of each part by which the model's and the file's differ."""
     remarks = []
     for part in sorted(parts):
         here, there = _shapes_of(part, own), _shapes_of(part, file)
@@ -142,7 +142,7 @@ def _describe_unfit(parts: set[str], own: Translation, file: Translation) -> str
 
 
 def _mark_initialised(model: nn.Module, names: set[str]) -> None:
-    """Keeps mmengine from initialising what has been loaded: it visits a model's children after the model."""
+    """Keep mmengine from initialising what has been loaded: it visits a model's children after the model."""
     for prefix, module in model.named_modules():
         own = [f"{prefix}.{name}" for name, _ in module.named_parameters()]
         if prefix and own and isinstance(module, BaseModule) and names.issuperset(own):

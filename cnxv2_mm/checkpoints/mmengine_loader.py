@@ -25,7 +25,7 @@ from cnxv2_mm.zoo.checkpoint_format import Kind, is_whole_pickle, recognise
 
 
 def restrict_loader() -> None:
-    """Makes mmengine's checkpoint loader refuse files that could run code."""
+    """Make mmengine's checkpoint loader refuse files that could run code."""
     allow_checkpoint_types()
     CheckpointLoader.register_scheme("", load_from_local, force=True)
     checkpoint.load_url = _load_url
@@ -34,7 +34,7 @@ def restrict_loader() -> None:
 
 
 def load_from_local(filename: str, map_location: MAP_LOCATION = None) -> Any:
-    """Reads a checkpoint from the disk; mmengine calls it for every path.
+    """Read a checkpoint from the disk; mmengine calls it for every path.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -47,7 +47,7 @@ def load_from_local(filename: str, map_location: MAP_LOCATION = None) -> Any:
 
 
 def read_without_tensors(path: str | os.PathLike[str]) -> Any:
-    """What a checkpoint holds, in little time: its tensors are read from the disk only when they are looked at.
+    """Return what a checkpoint holds, in little time: its tensors are read from the disk only when they are looked at.
 
     Raises:
         ValueError: The file is damaged, or could run code.

@@ -24,7 +24,9 @@ _UNSEEN = {
 
 
 def find_unseen_difference(dialect: Dialect, architecture: Architecture) -> str | None:
-    """What a network is that has the tensors of a plain ConvNeXt and computes something else; None for the others.
+    """Return what a network is that has the tensors of a plain ConvNeXt and computes something else.
+
+    None for the others.
 
     Names and sizes alone give it away, so that a network of one's own with exactly these sizes, in timm's names and
     without GRN, is taken for it.
@@ -37,7 +39,7 @@ def find_unseen_difference(dialect: Dialect, architecture: Architecture) -> str 
 
 
 def find_differences(tensors: Mapping[str, Tensor], unknown: Sequence[str], architecture: Architecture) -> list[str]:
-    """What makes a network another one than the papers', consistently, so that no damage explains it; in words.
+    """Return what makes a network another one than the papers', consistently, so that no damage explains it; in words.
 
     Args:
         tensors: Our names and the tensors.

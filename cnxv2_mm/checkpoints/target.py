@@ -47,7 +47,7 @@ def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
 def write_tensors(
     tensors: Mapping[str, Tensor], path: str | os.PathLike[str], wrapper: str = "", overwrite: bool = False
 ) -> None:
-    """Writes tensors under another name first, so that ``path`` is never half a file.
+    """Write tensors under another name first, so that ``path`` is never half a file.
 
     Args:
         tensors: What to write, each with memory of its own.
@@ -75,7 +75,10 @@ def write_tensors(
 
 
 def _system_error(error: Exception) -> int | None:
-    """The system's number of what failed. PyTorch raises its own error after it; safetensors has it in its text."""
+    """Return the system's number of what failed. PyTorch raises its own error after it.
+
+    Safetensors has it in its text.
+    """
     for one in (error, error.__context__):
         if isinstance(one, OSError):
             return one.errno

@@ -55,7 +55,7 @@ class Translation:
     unknown: list[str]
 
     def check(self) -> Architecture:
-        """The architecture of the tensors.
+        """Return the architecture of the tensors.
 
         Raises:
             ValueError: They are another architecture, not the whole of one network, or not finite numbers.
@@ -80,7 +80,7 @@ class Translation:
         return architecture
 
     def write(self, dialect: Dialect) -> "Writing":
-        """The tensors in a dialect, see :func:`from_ours`; in their own, under the names that they have."""
+        """Return the tensors in a dialect, see :func:`from_ours`; in their own, under the names that they have."""
         return from_ours(self.tensors, dialect, self.names if dialect is self.dialect else {})
 
 
@@ -100,7 +100,7 @@ class Writing:
 
 
 def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Translation:
-    """Translates the tensors of a checkpoint, or of a model, from whatever dialect they are in.
+    """Translate the tensors of a checkpoint, or of a model, from whatever dialect they are in.
 
     Args:
         tensors: Names and tensors.
@@ -155,7 +155,7 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
 def from_ours(
     tensors: Mapping[str, Tensor], dialect: Dialect, names: Mapping[str, str] = MappingProxyType({})
 ) -> Writing:
-    """Translates a whole network, by our names, into a dialect.
+    """Translate a whole network, by our names, into a dialect.
 
     Args:
         tensors: Our names and the tensors.
@@ -207,7 +207,10 @@ def from_ours(
 
 
 def _within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with ``prefix``; all of them for 'backbone.' in a dialect that says otherwise."""
+    """Return the tensors whose names begin with ``prefix``.
+
+    All of them for 'backbone.' in a dialect that says otherwise.
+    """
     found = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     if not found and prefix != "backbone.":
         raise ValueError(f"no tensor of it begins with prefix={prefix!r}; its names begin with {first_levels(tensors)}")
@@ -215,7 +218,7 @@ def _within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _match(name: str, before: str, rows: Iterable[Row], backwards: bool = False) -> tuple[Row | None, str]:
-    """The first row for a name behind ``before``, and the name on the other side of the table."""
+    """Return the first row for a name behind ``before``, and the name on the other side of the table."""
     if not name.startswith(before):
         return None, ""
     name = name.removeprefix(before)
@@ -229,7 +232,7 @@ def _match(name: str, before: str, rows: Iterable[Row], backwards: bool = False)
 def _find_place(
     name: str, names: Mapping[str, str], rows: Collection[Row], all_rows: Collection[Row]
 ) -> tuple[Row | None, str]:
-    """The row that writes a tensor, and its name there: the one in ``names``, if there is one."""
+    """Return the row that writes a tensor, and its name there: the one in ``names``, if there is one."""
     if name in names:
         return _match(names[name], "", all_rows)[0], names[name]
     return _match(name, "", rows, backwards=True)
@@ -249,7 +252,7 @@ def _why_outside(name: str, place: Place) -> str | None:
 
 
 def _name_final_norm(*tables: dict[str, Any]) -> None:
-    """Calls the norm behind the last stage after it, in tables by our names: networks may end before stage 3."""
+    """Call the norm behind the last stage after it, in tables by our names: networks may end before stage 3."""
     last = len(infer(tables[0]).depths) - 1
     for p in ("weight", "bias"):
         name, right = FINAL_NORM.format(p=p), f"backbone.norm{last}.{p}"

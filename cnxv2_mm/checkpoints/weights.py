@@ -8,7 +8,7 @@ _FLOATS_OF_8_BITS = (torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5
 
 
 def as_weight(name: str, tensor: Tensor) -> Tensor:
-    """A tensor that is taken for a weight: as it is, or in float32 if its numbers have 8 bits.
+    """Return a tensor that is taken for a weight: as it is, or in float32 if its numbers have 8 bits.
 
     Args:
         name: For the message.

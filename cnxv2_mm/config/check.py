@@ -95,7 +95,7 @@ def check_generation(config: Config, file: Path) -> None:
 
 
 def reading_error(error: Exception, file: Path) -> ValueError:
-    """What stopped mmengine from reading a config, with the file and the line where it is known.
+    """Return what stopped mmengine from reading a config, with the file and the line where it is known.
 
     Args:
         error: What was raised.
@@ -125,7 +125,7 @@ def reading_error(error: Exception, file: Path) -> ValueError:
 
 
 def _place(step: TracebackType | None) -> tuple[Path | None, int | None]:
-    """The config file that was being read, and its line if its code was running."""
+    """Return the config file that was being read, and its line if its code was running."""
     file, line, before = None, None, ""
     while step is not None:
         code = step.tb_frame.f_code

@@ -42,7 +42,7 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
 
 
 def shipped_config(path: str) -> Path:
-    """The file of ``<library>::<file>``.
+    """Return the file of ``<library>::<file>``.
 
     Raises:
         ModuleNotFoundError: the library is not installed.

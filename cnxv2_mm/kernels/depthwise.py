@@ -60,7 +60,7 @@ def packed_depthwise(
 
 
 def scatter_rows(rows: Tensor, places: Tensor, size: tuple[int, int, int]) -> Tensor:
-    """Writes (R, C) cells to their places in (N, H, W, C) maps of zeros."""
+    """Write (R, C) cells to their places in (N, H, W, C) maps of zeros."""
     n, h, w = size
     return rows.new_zeros(n * h * w, rows.shape[1]).index_copy_(0, places, rows).view(n, h, w, rows.shape[1])
 
@@ -105,7 +105,7 @@ class _PackedDepthwise(torch.autograd.Function):
 
 
 def _as_autocast(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """The parameters in the type in which autocast, where it is on, has a convolution run."""
+    """Return the parameters in the type in which autocast, where it is on, has a convolution run."""
     device = x.device.type
     if device == "meta" or not torch.is_autocast_enabled(device):
         return weight, bias

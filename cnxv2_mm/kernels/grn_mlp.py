@@ -63,7 +63,7 @@ def grn_mlp(
 def _compose(
     y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, weight2: Tensor, bias: Tensor, eps: float
 ) -> Tensor:
-    """The result by PyTorch's own operations, which have every derivative."""
+    """Return the result by PyTorch's own operations, which have every derivative."""
     g = F.gelu(F.linear(y, weight1, bias1))
     norm = torch.linalg.vector_norm(g, dim=1, keepdim=True, dtype=torch.promote_types(g.dtype, torch.float32))
     scale = 1 + gamma * norm / (norm.mean(-1, keepdim=True) + eps)
@@ -71,7 +71,7 @@ def _compose(
 
 
 def _in_groups(h: Tensor, *dtypes: torch.dtype) -> Iterator[tuple[slice, list[Tensor]]]:
-    """Splits N images so that the hidden layers of a group fit into the cache; on other devices, all are one group.
+    """Split N images so that the hidden layers of a group fit into the cache; on other devices, all are one group.
 
     Yields each group with buffers of these types for its hidden layers. The next gets the same memory: it is in the
     cache already, and the system is not asked for it again.
@@ -178,12 +178,12 @@ def _(
 
 @register_flop_formula(torch.ops.cnxv2_mm.grn_mlp_backward)
 def _backward_operations(grad: torch.Size, y: torch.Size, h: torch.Size, *_: Any, **__: Any) -> int:
-    """The same of the four matrix products of the backward pass."""
+    """Return the same of the four matrix products of the backward pass."""
     return 4 * 2 * y.numel() * h[-1]
 
 
 def _add_product(total: Tensor | None, left: Tensor, right: Tensor, wide: torch.dtype) -> Tensor:
-    """Adds left' right, summed over images and cells, to a total of the type ``wide``, if there is one yet."""
+    """Add left' right, summed over images and cells, to a total of the type ``wide``, if there is one yet."""
     left, right = left.flatten(0, 1).t(), right.flatten(0, 1)
     if total is None:
         return torch.mm(left, right).to(wide)
@@ -209,7 +209,7 @@ def _backward(ctx: FunctionCtx, grad: Tensor | None, _h: None, _norms: None) -> 
 
 
 def _gradients_of_composition(grad: Tensor, inputs: list[Tensor], eps: float) -> list[Tensor | None]:
-    """The gradients once more, as functions of ``grad`` and of the inputs."""
+    """Return the gradients once more, as functions of ``grad`` and of the inputs."""
     with torch.enable_grad():
         views = [t.view_as(t) for t in inputs]  # an input may depend on another one, but their views do not
         out = _compose(*views, eps)

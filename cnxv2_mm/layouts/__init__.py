@@ -31,7 +31,7 @@ MASKED_LAYOUTS: dict[str, type[MaskedDense] | type[Packed]] = {"masked_dense": M
 
 
 def find_masked_layout(name: str) -> "type[MaskedDense] | type[Packed] | type[Minkowski]":
-    """The layout class that a config's ``layout='packed'`` names.
+    """Return the layout class that a config's ``layout='packed'`` names.
 
     Raises:
         ValueError: There is none of that name.

@@ -22,7 +22,7 @@ LAST_STRIDE = 32
 
 
 def at_least_float32(x: Tensor) -> torch.dtype:
-    """The type in which to sum the squares of ``x``: half-precision sums overflow or lose small terms."""
+    """Return the type in which to sum the squares of ``x``: half-precision sums overflow or lose small terms."""
     return torch.promote_types(x.dtype, torch.float32)
 
 
@@ -42,15 +42,15 @@ class Layout(ABC):
 
     @abstractmethod
     def embed(self, images: Tensor, conv: nn.Conv2d) -> Tensor:
-        """Applies the stem's 4 x 4 convolution of stride 4 to (N, C, 4H, 4W) images and stores the cells."""
+        """Apply the stem's 4 x 4 convolution of stride 4 to (N, C, 4H, 4W) images and store the cells."""
 
     @abstractmethod
     def depthwise(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
-        """Applies a depthwise convolution of stride 1 to which hidden cells and those outside the image are zero."""
+        """Apply a depthwise convolution of stride 1 to which hidden cells and those outside the image are zero."""
 
     @abstractmethod
     def downsample(self, x: Tensor, conv: nn.Conv2d) -> tuple[Tensor, "Layout"]:
-        """Applies a 2 x 2 convolution; returns the new cells and their layout.
+        """Apply a 2 x 2 convolution; return the new cells and their layout.
 
         Its stride is 2. Only the dense layout also takes 1, that of a dilated backbone, where each cell sees itself
         and those ``dilation`` to the right and below: what it reads at stride 2 and half the resolution.
@@ -58,13 +58,15 @@ class Layout(ABC):
 
     @abstractmethod
     def image_norm(self, x: Tensor) -> Tensor:
-        """The L2 norm of each channel over an image's visible cells, in float32 or better, in a shape that
-        broadcasts to x."""
+        """Return the L2 norm of each channel over an image's visible cells, in float32 or better.
+
+        Its shape broadcasts to x.
+        """
 
     @abstractmethod
     def per_image(self, values: Tensor) -> Tensor:
-        """Gives (N,) values a shape that broadcasts to x, each reaching all cells of its image."""
+        """Give (N,) values a shape that broadcasts to x, each reaching all cells of its image."""
 
     @abstractmethod
     def to_dense(self, x: Tensor) -> Tensor:
-        """The cells as an (N, H, W, C) map, zero where hidden."""
+        """Return the cells as an (N, H, W, C) map, zero where hidden."""

@@ -13,7 +13,7 @@ from cnxv2_mm.layouts.base import STEM_STRIDE, Layout, at_least_float32
 
 
 def convolve(x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Applies ``conv`` to (N, H, W, C) cells by way of their channels-last view."""
+    """Apply ``conv`` to (N, H, W, C) cells by way of their channels-last view."""
     return conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1).contiguous()
 
 
@@ -33,7 +33,10 @@ class Dense(Layout):
 
     @classmethod
     def of(cls, images: Tensor) -> "Dense":
-        """The layout of the first stage for (N, C, height, width) images; incomplete cells at the edge are left out."""
+        """Return the layout of the first stage for (N, C, height, width) images.
+
+        Incomplete cells at the edge are left out.
+        """
         return cls(images.shape[0], (images.shape[2] // STEM_STRIDE, images.shape[3] // STEM_STRIDE))
 
     def embed(self, images: Tensor, conv: nn.Conv2d) -> Tensor:

@@ -30,7 +30,7 @@ class MaskedDense(Dense):
 
     @classmethod
     def of_patches(cls, visible: Tensor, num_visible: int, patch_size: int) -> "MaskedDense":
-        """The layout of the first stage for images whose (N, h, w) patches are ``visible`` or hidden."""
+        """Return the layout of the first stage for images whose (N, h, w) patches are ``visible`` or hidden."""
         return cls(enlarge(visible, patch_size // STEM_STRIDE))
 
     def embed(self, images: Tensor, conv: nn.Conv2d) -> Tensor:

@@ -24,7 +24,7 @@ ME = import_engine()
 
 
 def depthwise_class(is_cuda: bool) -> type[nn.Module]:
-    """The engine's depthwise convolution.
+    """Return the engine's depthwise convolution.
 
     The official code's fork (shwoo93/MinkowskiEngine) has a kernel of its own for it, on GPUs only; the released engine
     multiplies and adds for one of the 49 offsets after another.
@@ -77,7 +77,7 @@ class Minkowski(Layout):
 
     @classmethod
     def of_patches(cls, visible: Tensor, num_visible: int, patch_size: int) -> "Minkowski":
-        """The layout of the first stage for images whose (N, h, w) patches are ``visible`` or hidden.
+        """Return the layout of the first stage for images whose (N, h, w) patches are ``visible`` or hidden.
 
         Raises:
             ValueError: The installed engine does not run on the device of ``visible``.
@@ -129,7 +129,7 @@ class Minkowski(Layout):
     def _convolve(
         self, x: Tensor, module_class: type[nn.Module], options: dict[str, int], kernel: Tensor, bias: Tensor
     ) -> "ME.SparseTensor":
-        """Runs one of the engine's modules on our parameters, in float32 or better: it knows no shorter type."""
+        """Run one of the engine's modules on our parameters, in float32 or better: it knows no shorter type."""
         dtype = at_least_float32(x)
         cells = ME.SparseTensor(x.to(dtype), coordinate_map_key=self.key, coordinate_manager=self.manager)
         with torch.random.fork_rng(devices=()):  # the module draws parameters of its own, which nobody will see

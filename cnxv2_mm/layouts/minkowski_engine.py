@@ -21,7 +21,7 @@ python -m pip install MinkowskiEngine==0.5.4 --no-deps --no-build-isolation --no
 
 
 def import_engine() -> ModuleType:
-    """The module ``MinkowskiEngine``.
+    """Return the module ``MinkowskiEngine``.
 
     Raises:
         ImportError: It is not installed, or not in a way that it can be imported; says how to install it.

@@ -47,7 +47,7 @@ class Packed(Layout):
 
     @classmethod
     def of_patches(cls, visible: Tensor, num_visible: int, patch_size: int) -> "Packed":
-        """The layout of the first stage.
+        """Return the layout of the first stage.
 
         Args:
             visible: (N, h, w) booleans, ``num_visible`` of them True in each image.

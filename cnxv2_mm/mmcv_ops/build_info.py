@@ -4,10 +4,10 @@ from cnxv2_mm.version import __version__
 
 
 def get_compiler_version() -> str:
-    """The compiler of mmcv's operators: none, and who supplies them."""
+    """Return the compiler of mmcv's operators: none, and who supplies them."""
     return f"not compiled (operators supplied by cnxv2_mm {__version__})"
 
 
 def get_compiling_cuda_version() -> str:
-    """The CUDA toolkit of mmcv's operators: none; on a GPU they run through torch and torchvision."""
+    """Return the CUDA toolkit of mmcv's operators: none; on a GPU they run through torch and torchvision."""
     return "not compiled"

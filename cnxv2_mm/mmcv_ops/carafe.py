@@ -140,19 +140,19 @@ def _padded(features: Tensor, kernel_size: int, groups: int) -> Tensor:
 
 
 def _by_tap(masks: Tensor, kernel_size: int, groups: int, scale: int) -> Tensor:
-    """The masks as a view (k * k, N, H, s, W, s, G, 1)."""
+    """Return the masks as a view (k * k, N, H, s, W, s, G, 1)."""
     masks = masks.unflatten(3, (-1, scale)).unflatten(2, (-1, scale)).unflatten(1, (groups, kernel_size**2))
     return masks.permute(2, 0, 3, 4, 5, 6, 1).unsqueeze(-1)  # N G kk H s W s -> kk N H s W s G 1
 
 
 def _windows(kernel_size: int, height: int, width: int) -> Iterator[tuple[int, tuple[slice, slice, slice]]]:
-    """Number of each tap and the part of the padded map that it sees: the map moved by the tap."""
+    """Yield the number of each tap and the part of the padded map that it sees: the map moved by the tap."""
     for tap in range(kernel_size**2):
         row, column = divmod(tap, kernel_size)
         yield tap, (slice(None), slice(row, row + height), slice(column, column + width))
 
 
 def _centre(kernel_size: int, height: int, width: int) -> tuple[slice, slice, slice]:
-    """The part of the padded map that is the map."""
+    """Return the part of the padded map that is the map."""
     radius = kernel_size // 2
     return slice(None), slice(radius, radius + height), slice(radius, radius + width)

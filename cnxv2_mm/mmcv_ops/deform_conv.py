@@ -213,7 +213,7 @@ def modulated_deform_conv_backward(
 
 
 def _leading(values: Tensor, size: torch.Size) -> Tensor:
-    """The first numbers of each image as (N, K, *size); (N, K, P, Q) as they are if they have that size."""
+    """Return the first numbers of each image as (N, K, *size); (N, K, P, Q) as they are if they have that size."""
     if values.shape[2:] == size or values.shape[2:].numel() < size.numel():  # the latter is refused by torchvision
         return values
     images, channels = values.shape[:2]
@@ -221,7 +221,7 @@ def _leading(values: Tensor, size: torch.Size) -> Tensor:
 
 
 def _filled_up(gradient: Tensor, shape: torch.Size) -> Tensor:
-    """The reverse: zeros behind the numbers of each image."""
+    """Return the reverse: zeros behind the numbers of each image."""
     if gradient.shape == shape:
         return gradient
     return pad(gradient.flatten(1), (0, shape[1:].numel() - gradient.shape[1:].numel())).view(shape)
@@ -252,7 +252,10 @@ def _backward(
 def _operands(
     input: Tensor, weight: Tensor, offset: Tensor, mask: Tensor | None, bias: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """What torchvision's operator takes: one type for all, an unused mask of the batch's size, a zero bias for none."""
+    """Return what torchvision's operator takes.
+
+    One type for all, an unused mask of the batch's size, a zero bias for none.
+    """
     dtype = compute_dtype(input)
     if mask is None:
         mask = input.new_zeros(input.size(0), 1)

@@ -72,7 +72,7 @@ def ms_deform_attn_backward(
 
 
 def _levels(spatial_shapes: Tensor, level_start_index: Tensor) -> Iterator[tuple[int, slice, tuple[int, int]]]:
-    """Number, place among the cells, and rows and columns of each map."""
+    """Yield the number, place among the cells, and rows and columns of each map."""
     starts = level_start_index.tolist()
     for level, (height, width) in enumerate(spatial_shapes.tolist()):
         yield level, slice(starts[level], starts[level] + height * width), (height, width)

@@ -118,7 +118,7 @@ def _check_offset(offset: int) -> None:
 
 
 def _to_numpy(tensor: Tensor) -> NDArray[np.floating]:
-    """A contiguous copy on the CPU, float32 or float64."""
+    """Return a contiguous copy on the CPU, float32 or float64."""
     return tensor.detach().to(device="cpu", dtype=compute_dtype(tensor), copy=True).contiguous().numpy()
 
 
@@ -135,7 +135,7 @@ def _iou(box: NDArray[np.floating], boxes: NDArray[np.floating], offset: int) ->
 def _soft_weight(
     overlap: NDArray[np.floating], iou_threshold: float, sigma: float, method: int
 ) -> NDArray[np.floating]:
-    """What the score of a box is multiplied by, given its IoU with the box just kept."""
+    """Return what the score of a box is multiplied by, given its IoU with the box just kept."""
     if method == _GAUSSIAN:
         return np.exp(-(overlap**2) / sigma)
     lowered = 1 - overlap if method == _LINEAR else np.zeros_like(overlap)

@@ -11,7 +11,7 @@ _LAYERS = (nn.Conv2d, nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.modules.batchnor
 
 @contextmanager
 def cells_of_parameters(module: nn.Module) -> Iterator[dict[nn.Parameter, float]]:
-    """Notes, for the parameters of plain layers, the cells of one image that the layer makes; the latest run counts.
+    """Note, for the parameters of plain layers, the cells of one image that the layer makes; the latest run counts.
 
     Cells are counted by numbers and not by axes, so that (N, C, H, W), (N, H, W, C), tokens and windows are alike.
     Whoever runs the module inside the ``with`` reads the result afterwards: parameters without an entry are of other

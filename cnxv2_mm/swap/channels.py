@@ -33,7 +33,7 @@ class _Place:
 
 
 def rewritings(config: Any, old: Sequence[int], new: Sequence[int]) -> Iterator[Any]:
-    """A consumer's config for other channels: copies of it, the likeliest first, the extremes always among them.
+    """Yield a consumer's config for other channels: copies of it, the likeliest first, the extremes always among them.
 
     Args:
         config: A part of a model, or a list of them, with the channels of the old maps.
@@ -86,7 +86,7 @@ def _holds_parts(value: Sequence[Any]) -> bool:
 def _new_value(
     part: Mapping[str, Any], key: str, value: Any, old: tuple[int, ...], new: tuple[int, ...], nested: bool
 ) -> tuple[Any, bool] | None:
-    """The value for the new maps and whether that is certain; None if the value is about something else."""
+    """Return the value for the new maps and whether that is certain; None if the value is about something else."""
     if isinstance(value, list | tuple):
         changed = _new_list(part, key, tuple(value), old, new)
         if changed is None:

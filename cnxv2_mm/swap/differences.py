@@ -7,7 +7,9 @@ _DELETE = "_delete_"
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """What mmengine must merge into ``old`` to get ``new``; keys of ``old`` alone need ``_delete_`` on their parent.
+    """Return what mmengine must merge into ``old`` to get ``new``.
+
+    Keys of ``old`` alone need ``_delete_`` on their parent.
 
     Args:
         old: The inherited config, or a part of it, as plain dictionaries.

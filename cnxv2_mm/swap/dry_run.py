@@ -29,7 +29,7 @@ class _NumbersOnCpu(TorchFunctionMode):
 
 
 def build(config: Mapping[str, Any] | Sequence[Any], scope: str) -> nn.Module:
-    """Builds a part on the meta device: no weights are loaded, synchronised batch norms are plain ones.
+    """Build a part on the meta device: no weights are loaded, synchronised batch norms are plain ones.
 
     Args:
         config: A model's part; a list of them becomes a chain.
@@ -45,19 +45,21 @@ def build(config: Mapping[str, Any] | Sequence[Any], scope: str) -> nn.Module:
 
 
 def build_with_numbers(config: Mapping[str, Any] | Sequence[Any], scope: str) -> nn.Module:
-    """What :func:`build` builds, on the CPU and with the constructors' random numbers."""
+    """Return what :func:`build` builds, on the CPU and with the constructors' random numbers."""
     with MODELS.switch_scope_and_registry(scope) as registry, torch.random.fork_rng(devices=()):
         return registry.build(_plain(config))
 
 
 def find_type(config: Mapping[str, Any], scope: str) -> type | None:
-    """The class that a config names, without building it."""
+    """Return the class that a config names, without building it."""
     with MODELS.switch_scope_and_registry(config.get("_scope_") or scope) as registry:
         return registry.get(config["type"]) if isinstance(config["type"], str) else config["type"]
 
 
 def run(module: nn.Module, inputs: Tensor | tuple[Tensor, ...], with_graph: bool = False) -> object:
-    """What a module of :func:`build` returns; one that cannot do without numbers is moved to the CPU and given zeros.
+    """Return what a module of :func:`build` returns.
+
+    One that cannot do without numbers is moved to the CPU and given zeros.
 
     Args:
         module: The module.
@@ -106,7 +108,7 @@ def count(parameters: Iterable[nn.Parameter]) -> int:
 
 
 def shapes_of(result: object) -> Shapes:
-    """The shapes inside a result; anything that is no tensor counts by its type."""
+    """Return the shapes inside a result; anything that is no tensor counts by its type."""
     if isinstance(result, Tensor):
         return tuple(result.shape)
     if isinstance(result, Mapping):
@@ -117,7 +119,7 @@ def shapes_of(result: object) -> Shapes:
 
 
 def _plain(value: object) -> Any:
-    """A copy of a config without weights, recomputation and synchronisation."""
+    """Return a copy of a config without weights, recomputation and synchronisation."""
     if isinstance(value, Mapping):
         plain = ConfigDict({key: _plain(item) for key, item in value.items() if key not in _WITHOUT})
         if plain.get("type") in ("SyncBN", "MMSyncBN"):

@@ -73,7 +73,7 @@ def _contiguous(value: Any) -> Any:
 def _calls(
     name: str, config: Any, model: Mapping[str, Any], image_size: tuple[int, int], scope: str
 ) -> Iterator[Callable[[Any], Any]]:
-    """What a head does with maps: it predicts, or at least runs; nothing if it wants more than can be given."""
+    """Yield what a head does with maps: it predicts, or at least runs; nothing if it wants more than can be given."""
     try:
         kind = dry_run.find_type(config, scope)
         ways = {way: _arguments(getattr(kind, way, None), model, image_size) for way in _WAYS}
@@ -93,7 +93,7 @@ def _calls(
 
 
 def _find_nothing(head: nn.Module) -> None:
-    """Makes all scores low: by chance, a detector would find hundreds of thousands of objects, and take minutes."""
+    """Make all scores low: by chance, a detector would find hundreds of thousands of objects, and take minutes."""
     with torch.no_grad():
         for name, parameter in head.named_parameters():
             parameter.fill_(-10 if name.endswith("bias") else 0)
@@ -102,7 +102,10 @@ def _find_nothing(head: nn.Module) -> None:
 def _arguments(
     function: Callable[..., Any] | None, model: Mapping[str, Any], image_size: tuple[int, int]
 ) -> dict[str, Any] | None:
-    """What OpenMMLab's heads take besides maps, under the names that they use; None if it asks for something else."""
+    """Return what OpenMMLab's heads take besides maps, under the names that they use.
+
+    None if it asks for something else.
+    """
     if function is None:
         return None
     about = dict.fromkeys(("img_shape", "ori_shape", "pad_shape", "batch_input_shape"), image_size)

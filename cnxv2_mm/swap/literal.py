@@ -10,7 +10,7 @@ LINE = 120
 
 
 def literal(value: Any, indent: int = 0, used: int = 0) -> str:
-    """A value as Python writes it, with ``dict(...)``; broken into lines where one is too long.
+    """Return a value as Python writes it, with ``dict(...)``; broken into lines where one is too long.
 
     Args:
         value: Plain data.

@@ -19,7 +19,7 @@ _BY_HAND = 'write the backbone into the config as in README.md ("By hand it is t
 
 
 def adapt(model: MutableMapping[str, Any], old: Maps, new: Maps, scope: str) -> list[str]:
-    """Changes, in a model's config, whatever reads the maps of its backbone.
+    """Change, in a model's config, whatever reads the maps of its backbone.
 
     A neck reads the maps. What it makes of them has the same shapes as before, or else the heads are changed too;
     without a neck the heads read the maps.
@@ -73,7 +73,7 @@ def is_teacher(key: str) -> bool:
 
 
 def readers(model: MutableMapping[str, Any]) -> list[tuple[MutableMapping[str, Any] | list, str | int]]:
-    """The parts of a model that read the maps of its backbone: the first neck, or all heads if there is none.
+    """Return the parts of a model that read the maps of its backbone: the first neck, or all heads if there is none.
 
     Returns:
         What holds each part, a mapping or a list, and its key or index there.
@@ -84,7 +84,7 @@ def readers(model: MutableMapping[str, Any]) -> list[tuple[MutableMapping[str, A
 
 
 def heads(model: MutableMapping[str, Any]) -> list[tuple[str, MutableMapping[str, Any] | list, str | int]]:
-    """What each part behind backbone and neck is called, what holds it, and its key or index there."""
+    """Return what each part behind backbone and neck is called, what holds it, and its key or index there."""
     found: list[tuple[str, MutableMapping[str, Any] | list, str | int]] = []
     for key, part in model.items():
         if key in _NO_CONSUMERS or is_teacher(key) or not _is_part(part):
@@ -103,7 +103,10 @@ def _is_part(value: Any) -> bool:
 
 
 def _adapt_neck(config: Any, old: Maps, new: Maps, scope: str) -> tuple[Any, Maps | None, Maps | None]:
-    """The neck for the new maps, what it made of the old ones, and what it makes of the new ones; None: unknown."""
+    """Return the neck for the new maps, what it made of the old ones, and what it makes of the new ones.
+
+    None: unknown.
+    """
     if old == new:
         return config, old, new
     try:
@@ -157,7 +160,7 @@ class _Trial:
 
 
 def _adapt_head(name: str, config: Any, old: Maps, new: Maps, scope: str) -> Any:
-    """The head for the new maps; one that needs more than maps to run is only built."""
+    """Return the head for the new maps; one that needs more than maps to run is only built."""
     before = _try_head(config, old, scope)
     first: tuple[Any, str] | None = None
     for changed in rewritings(config, old.channels, new.channels):
@@ -181,7 +184,10 @@ def _try_head(config: Any, maps: Maps, scope: str) -> _Trial:
 
 
 def _cannot_read(kind: str, name: str, config: Any, old: Maps, new: Maps, first: tuple[Any, str]) -> SwapRefused:
-    """The refusal of a part that no rewriting of its config helps; ``first`` is the likeliest, and what it fails at."""
+    """Return the refusal of a part that no rewriting of its config helps.
+
+    ``first`` is the likeliest, and what it fails at.
+    """
     tried, why = first
     keys = ", ".join(f"{key}={literal(value)}" for key, _, value in changes({name: config}, {name: tried}))
     with_what = f"with {keys}" if keys else "no key of it states these numbers, and as it is"

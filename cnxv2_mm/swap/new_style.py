@@ -13,7 +13,7 @@ def is_new_style(config: Config) -> bool:
 
 
 def with_type_names(config: Config) -> Config:
-    """The config with the full name of every class in its place, by which mmengine's registries build it too.
+    """Return the config with the full name of every class in its place, by which mmengine's registries build it too.
 
     Args:
         config: Any config; one of the usual kind is returned as it is.

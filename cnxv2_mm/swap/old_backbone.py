@@ -65,7 +65,7 @@ class Maps:
         return tuple(shape[2:] for shape in self.shapes)
 
     def empty(self) -> tuple[Tensor, ...]:
-        """The maps, without numbers."""
+        """Return the maps, without numbers."""
         return tuple(torch.empty(shape, device="meta") for shape in self.shapes)
 
 
@@ -90,7 +90,7 @@ class OldBackbone:
 
 
 def measure(config: Mapping[str, Any], scope: str) -> OldBackbone:
-    """Builds a backbone and runs it.
+    """Build a backbone and run it.
 
     Args:
         config: The backbone's.
@@ -121,7 +121,7 @@ def measure(config: Mapping[str, Any], scope: str) -> OldBackbone:
 
 
 def _run(module: nn.Module, name: str, in_channels: int) -> tuple[Maps, bool]:
-    """The maps, and whether the finest one mixes scales."""
+    """Return the maps, and whether the finest one mixes scales."""
     refusal: SwapRefused | None = None
     for size in IMAGE_SIZES:
         images = torch.empty(NUM_IMAGES, in_channels, *size, device="meta")

@@ -25,7 +25,7 @@ _LENGTHS = {"max_epochs": "epochs", "max_iters": "steps"}
 
 
 def use_adamw(config: Config, backbone_params: Sequence[str]) -> list[str]:
-    """Changes optimiser and schedule; an AdamW keeps its own learning rate.
+    """Change optimiser and schedule; an AdamW keeps its own learning rate.
 
     Args:
         config: The whole config. One without a single ``optim_wrapper`` stays as it is.

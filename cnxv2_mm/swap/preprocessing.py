@@ -14,7 +14,7 @@ _NUM_CHANNELS = 3
 
 
 def normalise_images(config: Config) -> list[str]:
-    """Changes every data preprocessor of a config, also those inside others, and ``Normalize`` steps of pipelines.
+    """Change every data preprocessor of a config, also those inside others, and ``Normalize`` steps of pipelines.
 
     A preprocessor without a mean gets one only if no pipeline normalises: images would be normalised twice.
 
@@ -43,7 +43,7 @@ def normalise_images(config: Config) -> list[str]:
 
 
 def _order_of(part: MutableMapping[str, Any], config: Config) -> str:
-    """What a step of a pipeline, or the library of a data preprocessor, calls the order of the channels."""
+    """Return what a step of a pipeline, or the library of a data preprocessor, calls the order of the channels."""
     scope, dot, _ = str(part.get("type")).partition(".")
     is_mmpretrain = (scope if dot else config.get("default_scope")) == "mmpretrain"
     return "to_rgb" if is_mmpretrain or _type_name(part).endswith("Normalize") else "bgr_to_rgb"

@@ -23,7 +23,7 @@ class SwapRefused(ValueError):
 
 
 def tell(error: BaseException) -> str:
-    """An error in one line: its class and text, or the line of code that raised it if it has no text."""
+    """Return an error in one line: its class and text, or the line of code that raised it if it has no text."""
     text = " ".join(str(error).split())
     frames = traceback.extract_tb(error.__traceback__)
     if not text and frames:

@@ -20,7 +20,7 @@ _KNOWN_TO_MMENGINE = re.compile(r"(?!mmseg::)\w+::\w+/")
 
 
 def short_config(config: Config, base: str, folder: Path, notes: Sequence[str]) -> str:
-    """The text of a file that mmengine alone loads as ``config``.
+    """Return the text of a file that mmengine alone loads as ``config``.
 
     It is long, and inherits nothing, where ``base`` is a new-style config: mmengine does not mix the two kinds.
 
@@ -58,7 +58,7 @@ def short_config(config: Config, base: str, folder: Path, notes: Sequence[str]) 
 
 
 def _inherited(base: str, folder: Path) -> str:
-    """The value of ``_base_``, as Python that mmengine evaluates before anything else of the file."""
+    """Return the value of ``_base_``, as Python that mmengine evaluates before anything else of the file."""
     library, _, file = base.rpartition("::")
     if not library:
         return literal([Path(os.path.relpath(base, folder)).as_posix()])

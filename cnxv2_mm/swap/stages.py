@@ -31,7 +31,7 @@ class Stages:
     output_stride: int
 
     def maps(self, variant: Variant, pooled: bool, image_size: tuple[int, int]) -> Maps:
-        """What the new backbone returns; ``pooled``: one vector for each image."""
+        """Return what the new backbone returns; ``pooled``: one vector for each image."""
         shapes = []
         for i in self.out_indices:
             stride = min(_STRIDES[i], self.output_stride)
@@ -41,7 +41,7 @@ class Stages:
 
 
 def choose_stages(maps: Maps, from_last_stage: bool) -> Stages:
-    """Finds the stages whose strides are those of the old maps.
+    """Find the stages whose strides are those of the old maps.
 
     Args:
         maps: The old ones.
@@ -87,7 +87,7 @@ def choose_stages(maps: Maps, from_last_stage: bool) -> Stages:
 
 
 def in_millions(number: int) -> str:
-    """A number of parameters in words, '28.6 M'."""
+    """Return a number of parameters in words, '28.6 M'."""
     return f"{number / 1e6:.3g} M"
 
 

@@ -51,7 +51,7 @@ def swap_config(
     checkpoint: str | None = None,
     optimizer: Literal["adamw", "keep"] = "adamw",
 ) -> Swap:
-    """Puts ConvNeXt V2 in the place of every backbone of a config.
+    """Put ConvNeXt V2 in the place of every backbone of a config.
 
     The old backbone is built, without numbers, and run on an image: the new one gives maps of the same strides in the
     same format, and whatever reads them is changed to their channels, built and run. A file that inherits the result
@@ -107,7 +107,7 @@ def swap_backbone(
     checkpoint: str | None = None,
     optimizer: Literal["adamw", "keep"] = "adamw",
 ) -> Config:
-    """The config of :func:`swap_config`, without the notes."""
+    """Return the config of :func:`swap_config`, without the notes."""
     return swap_config(config, arch, checkpoint=checkpoint, optimizer=optimizer).config
 
 
@@ -244,7 +244,7 @@ def _holds_part(value: Any) -> bool:
 
 
 def _import_package(config: Config) -> None:
-    """Adds this package to ``custom_imports``."""
+    """Add this package to ``custom_imports``."""
     old = config.get("custom_imports") or {}
     imports = old.get("imports") or []
     imports = [imports] if isinstance(imports, str) else list(imports)

@@ -41,7 +41,7 @@ def check_target(target: Path, base: str, *, overwrite: bool = False) -> None:
 
 
 def write_text(text: str, target: Path) -> None:
-    """Writes a file under another name first, so that ``target`` is never half a file; makes its folder.
+    """Write a file under another name first, so that ``target`` is never half a file; make its folder.
 
     A symbolic link stays one: the file that it names is written.
 
@@ -57,7 +57,7 @@ def write_text(text: str, target: Path) -> None:
 
 
 def files_read(config: Config) -> set[Path]:
-    """The file of a config and all that it inherits from; empty if it was made of no file."""
+    """Return the file of a config and all that it inherits from; empty if it was made of no file."""
     if config.filename is None:
         return set()
     if is_new_style(config):

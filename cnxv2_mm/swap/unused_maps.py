@@ -18,7 +18,7 @@ from cnxv2_mm.swap.old_backbone import Maps
 
 
 def drop_unread(model: MutableMapping[str, Any], maps: Maps, scope: str) -> tuple[Maps, bool]:
-    """Changes what reads the maps of a backbone so that it works without those that it does not use.
+    """Change what reads the maps of a backbone so that it works without those that it does not use.
 
     Args:
         model: The part of the config that has the backbone.
@@ -67,7 +67,7 @@ def _named_by(part: Mapping[str, Any], number: int) -> set[int]:
 
 
 def _narrow(part: Any, maps: Maps, kept: list[int]) -> Any:
-    """A copy of a neck or head whose settings count only the maps that are kept."""
+    """Return a copy of a neck or head whose settings count only the maps that are kept."""
     part = deepcopy(part)
     place = {index: place for place, index in enumerate(kept)}
     number = len(maps.shapes)
@@ -90,7 +90,7 @@ def _narrow(part: Any, maps: Maps, kept: list[int]) -> Any:
 
 
 def _settings(part: Any) -> Iterator[MutableMapping[str, Any]]:
-    """A part's config and those inside it."""
+    """Yield a part's config and those inside it."""
     if isinstance(part, MutableMapping):
         yield part
         for value in part.values():
@@ -110,7 +110,7 @@ def _compute_the_same(part: Any, maps: Maps, narrowed: Any, fewer: Maps, scope: 
 
 
 def _results(module: nn.Module, maps: Maps) -> dry_run.Shapes:
-    """The shapes of what a module computes, None if it cannot be run on shapes."""
+    """Return the shapes of what a module computes, None if it cannot be run on shapes."""
     try:
         return dry_run.shapes_of(dry_run.run(module, maps.empty()))
     except Exception:

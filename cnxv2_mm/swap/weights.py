@@ -14,7 +14,7 @@ NO_WEIGHTS = "none"
 
 
 def default_weights(arch: Any, scope: str) -> str:
-    """The name in ``cnxv2_mm.zoo`` of the published weights that suit a task.
+    """Return the name in ``cnxv2_mm.zoo`` of the published weights that suit a task.
 
     The paper's choices: detectors start from FCMAE weights (table 6), segmenters from weights fine-tuned on ImageNet-1k
     (appendix A.4); so do classifiers, whose own data is often small.
@@ -34,7 +34,7 @@ def default_weights(arch: Any, scope: str) -> str:
 
 
 def init_cfg(arch: Any, checkpoint: str | None, scope: str, in_channels: int) -> dict[str, Any] | None:
-    """The backbone's ``init_cfg``; None for a random start.
+    """Return the backbone's ``init_cfg``; None for a random start.
 
     Raises:
         SwapRefused: The published weights are for images of three channels.
@@ -72,7 +72,7 @@ def _check_source(checkpoint: str) -> None:
 
 
 def forget_old_weights(config: Config, owners: Sequence[MutableMapping[str, Any]]) -> list[str]:
-    """Removes what would fill the model with weights trained with the old backbone.
+    """Remove what would fill the model with weights trained with the old backbone.
 
     Args:
         config: The whole config; its ``load_from`` is removed.

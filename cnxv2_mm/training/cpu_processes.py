@@ -16,7 +16,7 @@ _BACKEND = "gloo"  # nccl, which configs name for GPUs, needs them
 
 
 def prepare_cpu_processes(config: Config) -> None:
-    """Joins the processes that torchrun started, if this machine has no accelerator; otherwise does nothing.
+    """Join the processes that torchrun started, if this machine has no accelerator; otherwise does nothing.
 
     The processes talk over gloo, otherwise as ``env_cfg.dist_cfg`` says, and the model is wrapped without device
     numbers.
@@ -49,7 +49,7 @@ def prepare_cpu_processes(config: Config) -> None:
 
 
 def _join(dist_cfg: dict[str, Any]) -> None:
-    """Starts the process group as mmengine's ``init_dist`` would, which takes a CUDA device first."""
+    """Start the process group as mmengine's ``init_dist`` would, which takes a CUDA device first."""
     options = dict(dist_cfg)
     backend = options.pop("backend", _BACKEND)
     if options.pop("init_backend", "torch") != "torch":

@@ -42,13 +42,13 @@ class FiniteCheckHook(Hook):
         self.from_the_start: set[str] = set()
 
     def before_train(self, runner: Runner) -> None:
-        """Notes which tensors are not finite by design, such as a stored attention mask."""
+        """Note which tensors are not finite by design, such as a stored attention mask."""
         self.from_the_start = set(_bad_tensors(_tensors(runner.model)))
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        """Looks at the step's losses.
+        """Look at the step's losses.
 
         Raises:
             FloatingPointError: names the step, the losses and the files of the batch.
@@ -83,7 +83,7 @@ class FiniteCheckHook(Hook):
         self._check_weights(runner.model, runner.iter)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """The last look, whoever saves; averaged weights included.
+        """Look a last time before anybody saves, at averaged weights too.
 
         Raises:
             FloatingPointError: names the entries that are not finite.
@@ -141,13 +141,13 @@ class FiniteCheckHook(Hook):
 
 
 def add_finite_check(runner: Runner) -> None:
-    """Gives a run the hook, unless its config has it already."""
+    """Give a run the hook, unless its config has it already."""
     if not any(isinstance(hook, FiniteCheckHook) for hook in runner.hooks):
         runner.register_hook(FiniteCheckHook())
 
 
 def _losses(runner: Runner, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The step's losses as numbers: those that mmengine's log holds cost no second transfer."""
+    """Yield the step's losses as numbers: those that mmengine's log holds cost no second transfer."""
     logged = runner.message_hub.log_scalars
     for name, value in outputs.items():
         if "loss" in name:
@@ -191,7 +191,7 @@ def _all_finite(value: Any) -> bool:
 
 
 def _tensors(model: nn.Module) -> Iterable[tuple[str, Tensor]]:
-    """What a checkpoint stores of the model; under FSDP this process's share of the parameters."""
+    """Return what a checkpoint stores of the model; under FSDP this process's share of the parameters."""
     if isinstance(model, FullyShardedDataParallel):
         return model.named_parameters()
     return (model.module if is_model_wrapper(model) else model).state_dict().items()

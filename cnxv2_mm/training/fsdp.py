@@ -27,7 +27,7 @@ _WRAPPERS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 
 @FUNCTIONS.register_module()
 def convnext_blocks(module: nn.Module, recurse: bool = False, nonwrapped_numel: int = 0) -> bool:
-    """Picks the ConvNeXt blocks, of the encoder and of FCMAE's decoder.
+    """Pick the ConvNeXt blocks, of the encoder and of FCMAE's decoder.
 
     It serves as FSDP's ``auto_wrap_policy`` and as the ``check_fn`` of activation checkpointing.
 
@@ -61,7 +61,7 @@ class FSDPStrategy(MMEngineFSDPStrategy):
         super().__init__(**kwargs)
 
     def optim_state_dict(self) -> dict[str, Any]:
-        """The optimiser's state as a single process has it; complete on rank 0, without moments elsewhere."""
+        """Return the optimiser's state as a single process has it; complete on rank 0, without moments elsewhere."""
         wrapper = self.optim_wrapper
         local = wrapper.optimizer.state_dict()
         kinds = sorted({kind for state in local["state"].values() for kind in state})
@@ -97,7 +97,7 @@ class FSDPStrategy(MMEngineFSDPStrategy):
         self.optim_wrapper.load_state_dict({**sharded, **extra})
 
     def _names(self) -> list[str]:
-        """The parameters' names in the optimiser's order, which numbers them."""
+        """Return the parameters' names in the optimiser's order, which numbers them."""
         names = {}
         for name, param in self.model.named_parameters():
             for wrapper in _WRAPPERS:
@@ -130,7 +130,7 @@ def check_hooks(config: Config) -> None:
 
 
 def _union_of_processes(kinds: list[str]) -> list[str]:
-    """What any process has: one whose shards are empty has no state, but takes part in gathering it."""
+    """Return what any process has: one whose shards are empty has no state, but takes part in gathering it."""
     everyone: list[list[str] | None] = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(everyone, kinds)
     return sorted({kind for some in everyone for kind in some or ()})

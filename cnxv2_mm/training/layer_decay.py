@@ -112,7 +112,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 raise ValueError(f"optimizer has no {option!r}: write it in the config, e.g. weight_decay=0. for none.")
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
-        """The optimiser of a model in its wrapper."""
+        """Return the optimiser of a model in its wrapper."""
         wrapper = super().__call__(model)
         # A further group of mmengine's, without parameters, for its log only.
         wrapper.base_param_settings = None
@@ -168,7 +168,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             logger.warning(f"custom_keys[{key!r}] decides about no parameter: no name contains it, or longer keys win.")
 
     def _table(self, groups: dict[tuple[float, float], _Group]) -> str:
-        """The groups as text, one line each; ``depth`` is ``-`` outside the backbone."""
+        """Return the groups as text, one line each; ``depth`` is ``-`` outside the backbone."""
         lines = [f"{'depth':>7} {'scale':>9} {'lr':>9} {'decay':>7} {'tensors':>7} {'parameters':>11}  example"]
         for (scale, weight_decay), group in groups.items():
             inside = sorted(depth for depth in group.depths if depth is not None)
@@ -197,7 +197,7 @@ def _trainable_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn
 
 
 def _find_backbones(model: nn.Module) -> dict[str, nn.Module]:
-    """The outermost modules that know their layers' depths, by the prefix of their parameters' names.
+    """Return the outermost modules that know their layers' depths, by the prefix of their parameters' names.
 
     Asking for a ``strategy`` tells them from models that hand the question on (mmpretrain's ``ImageClassifier``) and
     from backbones that know one rule only.

@@ -66,7 +66,7 @@ def check_work_dir(config: Config) -> None:
 
 
 def _take_over(config: Config, checkpoint: str) -> None:
-    """What has to be known before the data loaders are built: the seed."""
+    """Set what has to be known before the data loaders are built: the seed."""
     content = read_without_tensors(checkpoint)
     meta = content.get("meta") if isinstance(content, dict) else None
     if not isinstance(meta, dict) or not {"epoch", "iter"} <= meta.keys():
@@ -81,7 +81,7 @@ def _take_over(config: Config, checkpoint: str) -> None:
 
 
 def _last_checkpoint(config: Config) -> Path | None:
-    """What was noted as the last one, in this very folder, or the newest whole one, if that is not to be had."""
+    """Return what was noted as the last one, in this very folder, or the newest whole one, if that is not to be had."""
     note, folder = Path(config.work_dir) / LAST_CHECKPOINT, _folder(config)
     noted = note.read_text().strip() if note.is_file() else ""
     if "://" in noted:

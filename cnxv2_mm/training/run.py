@@ -25,7 +25,7 @@ _LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that training and testing share, spelt as OpenMMLab spells them."""
+    """Add the options that training and testing share, spelt as OpenMMLab spells them."""
     parser.add_argument("config", help="config file, or <library>::<file> for one of an installed library's own")
     parser.add_argument("--work-dir", help="folder of logs and checkpoints (default: work_dirs/<config name>)")
     parser.add_argument("--amp", action="store_true", help="mixed precision; on the CPU this means bfloat16")
@@ -117,7 +117,7 @@ def scale_learning_rate(config: Config) -> None:
 
 
 def build_runner(config: Config) -> Runner:
-    """The config's runner: mmengine's, or the registered one that ``runner_type`` names.
+    """Return the config's runner: mmengine's, or the registered one that ``runner_type`` names.
 
     Raises:
         ValueError: the config averages weights under FSDP.
@@ -134,7 +134,7 @@ def build_runner(config: Config) -> Runner:
 
 
 def leave_processes() -> None:
-    """Ends the talk between the processes of a run, where there are several.
+    """End the talk between the processes of a run, where there are several.
 
     Left to the interpreter's end, the threads of it sometimes abort a run that has succeeded.
     """

@@ -26,7 +26,7 @@ class CheckedPipeline(Compose):
         self.channels = channels
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any] | None:
-        """Transforms one sample.
+        """Transform one sample.
 
         Raises:
             ValueError: A transform failed, or the image has another number of channels.

@@ -22,7 +22,7 @@ LAST_CHECKPOINT = "last_checkpoint"
 
 
 def protect_checkpoints(runner: Runner) -> None:
-    """Makes a run save as described above, whatever its config says of checkpoints.
+    """Make a run save as described above, whatever its config says of checkpoints.
 
     Args:
         runner: Its checkpoint hooks are replaced, those of classes that a user derived excepted; so is mmengine's
@@ -35,7 +35,7 @@ def protect_checkpoints(runner: Runner) -> None:
 
 
 def write_whole(content: bytes, path: str | os.PathLike[str]) -> None:
-    """Writes a file that has all of its content or, if this fails or is cut short, the content it had before.
+    """Write a file that has all of its content or, if this fails or is cut short, the content it had before.
 
     Args:
         content: All of it.
@@ -59,7 +59,7 @@ class WholeFiles(LocalBackend):
     """mmengine's backend for local files, with :func:`write_whole`."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Writes bytes."""
+        """Write bytes."""
         path = Path(filepath)
         if path.exists() and not path.is_file():  # a device or a pipe
             super().put(obj, filepath)
@@ -67,7 +67,7 @@ class WholeFiles(LocalBackend):
         write_whole(obj, path)
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = "utf-8") -> None:
-        """Writes text."""
+        """Write text."""
         self.put(obj.encode(encoding), filepath)
 
 
@@ -86,7 +86,7 @@ class WholeCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict[metric] = path and self._here(path)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Adds the gradients, if an optimiser step is still to come for them."""
+        """Add the gradients, if an optimiser step is still to come for them."""
         if "optimizer" not in checkpoint or not _accumulated(runner):
             return
         if runner.world_size > 1:
@@ -100,7 +100,7 @@ class WholeCheckpointHook(CheckpointHook):
         checkpoint["gradients"] = gradients
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Takes the gradients back, if the run is resumed."""
+        """Take the gradients back, if the run is resumed."""
         if not runner._resume:
             return
         gradients = checkpoint.get("gradients", {})
@@ -139,7 +139,7 @@ class WholeCheckpointHook(CheckpointHook):
 
     @contextmanager
     def _removing_last(self) -> Iterator[None]:
-        """What is removed meanwhile goes at the end, if nothing has failed."""
+        """Keep what is removed meanwhile until the end, and remove it then if nothing has failed."""
         backend = self.file_backend
         self.file_backend = later = _RemoveLater(backend)
         try:
@@ -152,7 +152,7 @@ class WholeCheckpointHook(CheckpointHook):
         return self.file_backend.join_path(self.out_dir, os.path.basename(path))
 
     def _remove(self, paths: Iterator[str] | list[str]) -> None:
-        """Removes checkpoints that were not written anew under the same name."""
+        """Remove checkpoints that were not written anew under the same name."""
         best = getattr(self, "best_ckpt_path_dict", None) or {"": getattr(self, "best_ckpt_path", None)}
         for path in set(paths) - {self.last_ckpt, *best.values()}:
             if self.file_backend.isfile(path):

@@ -24,7 +24,7 @@ _STEP, _SAMPLE = 0, 1  # so that the numbers of a step are not those of a sample
 
 
 def make_repeatable(runner: Runner) -> None:
-    """Makes a training draw the same numbers with and without interruptions.
+    """Make a training draw the same numbers with and without interruptions.
 
     Args:
         runner: Before it trains.
@@ -49,7 +49,7 @@ class SeedSteps(Hook):
         torch.manual_seed(_seed_host(_STEP, runner.seed, runner.iter))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Notes how many processes share the data."""
+        """Note how many processes share the data."""
         checkpoint.setdefault("meta", {})["world_size"] = runner.world_size
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -63,7 +63,7 @@ class SeedSteps(Hook):
 
 
 def seed_samples(loader: DataLoader, seed: int) -> None:
-    """Makes a sample's augmentation depend on its place in the order of the data alone; edits the loader in place.
+    """Make a sample's augmentation depend on its place in the order of the data alone; edits the loader in place.
 
     The sampler's numbers carry their place along; the data set, in whichever process it is, starts its generators from
     it. Data sets and samplers keep their classes, attributes and methods.
@@ -95,7 +95,7 @@ class PlacedIndex(int):
 
 
 def _placing(kind: type) -> type:
-    """A class of samplers that count what they yield; their objects are laid out as those of ``kind``."""
+    """Return a class of samplers that count what they yield; their objects are laid out as those of ``kind``."""
 
     class Placing(kind):
         def __iter__(self) -> Iterator[Any]:

@@ -136,7 +136,7 @@ def _problem_of_safetensors(path: Path) -> str | None:
 
 
 def _describe_stranger(path: Path, start: bytes) -> str:
-    """What a file is that no checkpoint begins like."""
+    """Return what a file is that no checkpoint begins like."""
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"\x1f\x8b"):
         return "is compressed (gzip); unpack it with gunzip"

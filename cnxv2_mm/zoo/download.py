@@ -40,7 +40,7 @@ class _WrongAnswer(ConnectionError):
 
 
 def find_flaw(path: Path, sha256: str | None) -> str | None:
-    """What is wrong with a file.
+    """Return what is wrong with a file.
 
     Args:
         path: The file.
@@ -63,7 +63,7 @@ def find_flaw(path: Path, sha256: str | None) -> str | None:
 
 
 def download(addresses: Sequence[str], target: Path, sha256: str | None = None) -> None:
-    """Downloads a file unless another process just did.
+    """Download a file unless another process just did.
 
     A transfer that breaks off leaves ``<target>.part``, and the next call continues there if it asks the same address
     and the server tells by a strong ETag that the file is the same. The target appears at once, complete and checked.
@@ -91,7 +91,7 @@ def download(addresses: Sequence[str], target: Path, sha256: str | None = None) 
 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
-    """Waits until no other process downloads to the same target. The system frees the lock of a process that dies."""
+    """Wait until no other process downloads to the same target. The system frees the lock of a process that dies."""
     lock = open_own_file(target.with_name(f"{target.name}.lock"), os.O_RDWR | os.O_CREAT)
     with os.fdopen(lock, "wb") as file:
         try:
@@ -112,7 +112,7 @@ def _alone(target: Path) -> Iterator[None]:
 
 
 def _transfer(addresses: Sequence[str], part: PartialFile, target: Path, sha256: str | None) -> None:
-    """Fills the partial file with the right bytes: a few attempts at each address, in turn."""
+    """Fill the partial file with the right bytes: a few attempts at each address, in turn."""
     failures = []
     for address in addresses:
         for attempt in range(ATTEMPTS):
@@ -193,7 +193,7 @@ def _length(header: str | None) -> int | None:
 
 
 def _check(part: PartialFile, sha256: str | None, length_told: bool) -> None:
-    """Removes what is not the file."""
+    """Remove what is not the file."""
     flaw = find_flaw(part.path, sha256)
     if flaw is None and sha256 is None and not length_told and recognise(part.path) is Kind.PICKLE:
         flaw = "it is of the format before torch 1.6 and came without its length, so that it may be cut"
@@ -204,7 +204,7 @@ def _check(part: PartialFile, sha256: str | None, length_told: bool) -> None:
 
 
 def _write(response: http.client.HTTPResponse, part: PartialFile, have: int, total: int | None, name: str) -> int:
-    """Appends what comes to the partial file, behind a progress bar; returns the bytes it then has."""
+    """Append what comes to the partial file, behind a progress bar; return the bytes it then has."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

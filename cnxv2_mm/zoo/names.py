@@ -25,7 +25,7 @@ def is_name(text: str) -> bool:
 
 
 def find_weight(name: str) -> Weight:
-    """The weight that a name stands for, whatever source it asks for.
+    """Return the weight that a name stands for, whatever source it asks for.
 
     Raises:
         ValueError: There is no such weight; near names are given.
@@ -39,7 +39,7 @@ def find_weight(name: str) -> Weight:
 
 
 def find_file(name_or_url: str) -> File:
-    """The file that a name or an address stands for.
+    """Return the file that a name or an address stands for.
 
     Args:
         name_or_url: A name of the zoo (the official file), one with a source before it (``mmpretrain:...``), or an

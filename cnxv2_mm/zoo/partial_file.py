@@ -23,7 +23,7 @@ class PartialFile:
     path: Path
 
     def begun(self, address: str) -> tuple[int, str]:
-        """What can be continued.
+        """Return what can be continued.
 
         Args:
             address: Where the rest shall come from.
@@ -43,7 +43,7 @@ class PartialFile:
         return 0, ""
 
     def begin(self, address: str, etag: str | None) -> None:
-        """Empties the file for what an address sends.
+        """Empty the file for what an address sends.
 
         Args:
             address: Where it comes from.
@@ -67,7 +67,7 @@ class PartialFile:
         self._origin.unlink(missing_ok=True)
 
     def become(self, target: Path) -> None:
-        """Gives the file its name."""
+        """Give the file its name."""
         os.replace(self.path, target)
         self._origin.unlink(missing_ok=True)
 
@@ -77,7 +77,7 @@ class PartialFile:
 
 
 def open_own_file(path: Path, flags: int) -> int:
-    """Opens a file that nothing else has a name for, so that no other file is written through it.
+    """Open a file that nothing else has a name for, so that no other file is written through it.
 
     Args:
         path: The file.

@@ -12,7 +12,7 @@ from cnxv2_mm.zoo.table import LICENCE
 
 
 def fetch(name_or_url: str, folder: Path | None = None) -> Path:
-    """The local file of a weight, downloaded unless it is there already and has no flaw.
+    """Return the local file of a weight, downloaded unless it is there already and has no flaw.
 
     Safe to call from every process of a distributed run: one downloads, the others wait for it.
 

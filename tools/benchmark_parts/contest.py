@@ -72,7 +72,7 @@ class Contender:
             return self.forward(self.images, self.visible)
 
     def call_forward(self) -> Callable[[], None]:
-        """The forward pass alone."""
+        """Return the forward pass alone."""
 
         def call() -> None:
             with torch.no_grad():
@@ -153,7 +153,10 @@ def _enter(
 
 
 def _check_as_timed(contender: Contender, expected: Passed) -> None:
-    """The numbers in the very form that is timed: compiled, under autocast, without gradients if that is timed."""
+    """Compare the numbers in the very form that is timed.
+
+    Compiled, under autocast, without gradients if that is timed.
+    """
     rules, device = contender.rules, contender.images.device
     exact = rules.dtype == torch.float32 and device.type == "cpu"
     tolerance = FLOAT32_TOLERANCE if exact else BFLOAT16_TOLERANCE

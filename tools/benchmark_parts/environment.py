@@ -21,7 +21,7 @@ DISTRIBUTIONS = {
 
 
 def describe_machine(device: torch.device) -> dict[str, str | int | None]:
-    """What ran the measurement. ``gpu`` is None on the CPU."""
+    """Return what ran the measurement. ``gpu`` is None on the CPU."""
     cuda = device.type == "cuda"
     return {
         "cpu": _cpu_name(),

@@ -29,7 +29,7 @@ class Quartiles:
 
 
 def wait(device: torch.device) -> None:
-    """Returns when the device has done what it was asked to."""
+    """Wait until the device has done what it was asked to."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

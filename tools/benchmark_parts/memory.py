@@ -36,7 +36,7 @@ def peak_memory(call: Callable[[], None], device: torch.device) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps the profiler's C++ library from writing two lines to the error stream each time."""
+    """Keep the profiler's C++ library from writing two lines to the error stream each time."""
     sys.stderr.flush()
     stream, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -49,7 +49,7 @@ def _quiet() -> Iterator[None]:
 
 
 def peak_of_changes(changes: Sequence[int]) -> int:
-    """The largest running sum of bytes allocated (positive) and released (negative)."""
+    """Return the largest running sum of bytes allocated (positive) and released (negative)."""
     alive = peak = 0
     for change in changes:
         alive += change

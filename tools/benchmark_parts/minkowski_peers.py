@@ -8,7 +8,7 @@ LAYOUT = "minkowski"
 
 
 def require_minkowski() -> None:
-    """Raises :class:`Absent` unless the layout, and the engine under it, is there."""
+    """Raise :class:`Absent` unless the layout, and the engine under it, is there."""
     try:
         find_masked_layout(LAYOUT)
     except (ImportError, ValueError) as error:

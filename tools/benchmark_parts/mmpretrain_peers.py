@@ -13,7 +13,7 @@ from cnxv2_mm.variants import find_variant
 
 
 def build_body(kind: str, workload: Workload, **options: object) -> nn.Module:
-    """A network of mmpretrain's registry with the weights of the workload."""
+    """Return a network of mmpretrain's registry with the weights of the workload."""
     try:
         import mmpretrain.models  # noqa: F401  (registers)
     except ImportError as error:
@@ -101,7 +101,7 @@ class SparKStep(Network):
 
 
 def without_hidden_bias(weights: Weights) -> Weights:
-    """The weights with the biases of the encoder's ``pwconv1`` zero.
+    """Return the weights with the biases of the encoder's ``pwconv1`` zero.
 
     Its hidden cells hold ``gelu(bias)`` when GRN sums over the image. With zero biases they hold zeros, whose
     gradient is zero as well, and its numbers are ours; the work is the same whatever the biases are.

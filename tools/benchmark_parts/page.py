@@ -18,12 +18,12 @@ NOT_YET = "Not yet measured."
 
 
 def read_results(folder: Path) -> dict[str, Result]:
-    """The results in a folder by the names of their files."""
+    """Return the results in a folder by the names of their files."""
     return {path.stem: Result.read(path) for path in sorted(folder.glob("*.json"))}
 
 
 def write_tables(page: str, results: dict[str, Result]) -> str:
-    """The page with the tables of the results between its markers.
+    """Return the page with the tables of the results between its markers.
 
     Raises:
         ValueError: The page does not have the two markers, once each and in order.
@@ -91,7 +91,7 @@ def _render_ratios(result: Result) -> str:
 
 
 def deviation_from_line(places: Sequence[float], values: Sequence[float]) -> float:
-    """The largest distance from the straight line of least squares, as a fraction of the largest value."""
+    """Return the largest distance from the straight line of least squares, as a fraction of the largest value."""
     line = np.polynomial.Polynomial.fit(places, values, 1)
     return float(np.abs(line(np.asarray(places)) - values).max() / max(values))
 

@@ -57,7 +57,7 @@ def run_once(
     images: Tensor,
     visible: Tensor | None,
 ) -> Passed:
-    """A forward and backward pass of ``forward``, which is ``network`` itself or its compiled form."""
+    """Return a forward and backward pass of ``forward``, which is ``network`` itself or its compiled form."""
     torch.manual_seed(0)  # a training step draws its masks
     outputs = forward(images, visible)
     torch.autograd.backward(outputs, draw_cotangents(outputs))
@@ -67,7 +67,7 @@ def run_once(
 
 
 def relative_error(result: Tensor, expected: Tensor) -> float:
-    """The L2 norm of the difference over that of what is expected."""
+    """Return the L2 norm of the difference over that of what is expected."""
     return ((result.float() - expected).norm() / expected.norm()).item()
 
 
@@ -94,7 +94,7 @@ def compare(passed: Passed, expected: Passed, tolerance: float, each_gradient: b
 
 
 def compare_outputs(outputs: tuple[Tensor, ...], expected: tuple[Tensor, ...], tolerance: float) -> float:
-    """The relative error of the worst output.
+    """Return the relative error of the worst output.
 
     Raises:
         Different: It is larger than ``tolerance``, or the shapes differ.
@@ -131,10 +131,10 @@ class Specification:
 
 
 def adapt(workload: Workload, peer: Peer) -> Workload:
-    """The workload with weights on which the peer computes what the specification does."""
+    """Return the workload with weights on which the peer computes what the specification does."""
     return Workload(**{**vars(workload), "weights": peer.adapt(workload.weights)})
 
 
 def exact_float32() -> AbstractContextManager:
-    """cuDNN without TF32, whose 11 bits are not float32."""
+    """CuDNN without TF32, whose 11 bits are not float32."""
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)

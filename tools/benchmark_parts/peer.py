@@ -53,7 +53,7 @@ class Network(nn.Module):
 
     @abstractmethod
     def gradients(self) -> Weights:
-        """The gradients of all parameters by our names, in our shapes."""
+        """Return the gradients of all parameters by our names, in our shapes."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Peer:
     adapt: Callable[[Weights], Weights] = dict
 
     def prepare(self, workload: Workload) -> tuple[Network, Tensor, Tensor | None]:
-        """The network on the device of the workload, in training mode, and its inputs."""
+        """Return the network on the device of the workload, in training mode, and its inputs."""
         images = workload.images
         network = self.build(workload).to(images.device).train()
         if self.channels_last:

@@ -15,7 +15,7 @@ INCHES_PER_BAR = 0.35
 
 
 def draw(result: Result, path: Path) -> None:
-    """Writes a PNG: cost against visible patches if several mask ratios were measured, else throughput."""
+    """Write a PNG: cost against visible patches if several mask ratios were measured, else throughput."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draw_cost(result, path) if result.has_several_ratios else draw_throughput(result, path)
 

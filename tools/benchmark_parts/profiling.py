@@ -105,7 +105,7 @@ def count_products(call: Callable[[], None]) -> int:
 
 
 def render(title: str, command: str, where: str, profiles: Mapping[str, Profile]) -> str:
-    """A page with one column per contender; ratios refer to the first."""
+    """Return a page with one column per contender; ratios refer to the first."""
     names = list(profiles)
     headings = ["", *(f"{name}, ms" for name in names), *(f"{name} / {names[0]}" for name in names[1:])]
     kinds = sorted(KINDS, key=lambda kind: -profiles[names[0]].seconds[kind])

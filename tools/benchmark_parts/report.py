@@ -10,7 +10,7 @@ HEADINGS = ("milliseconds", "images/s", "x first row", "in pairs", "peak MiB", "
 
 
 def cells(table: Table, row: Row) -> tuple[str, ...]:
-    """A row under :data:`HEADINGS`: medians with the quartiles of the rounds behind them."""
+    """Return a row under :data:`HEADINGS`: medians with the quartiles of the rounds behind them."""
     seconds, pairs = table.seconds(row), table.paired_ratios(row)
     return (
         f"{seconds.median * 1e3:.3g} ({seconds.low * 1e3:.3g} - {seconds.high * 1e3:.3g})",
@@ -23,7 +23,7 @@ def cells(table: Table, row: Row) -> tuple[str, ...]:
 
 
 def print_result(console: Console, result: Result) -> None:
-    """Prints every table, what each peer computes, and who is absent and why."""
+    """Print every table, what each peer computes, and who is absent and why."""
     for table in result.tables:
         shown = RichTable(title=table.title)
         shown.add_column("peer", no_wrap=True)

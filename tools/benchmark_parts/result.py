@@ -98,7 +98,7 @@ class Table:
         return self.seconds(row).median / self.seconds(self.rows[0]).median
 
     def paired_ratios(self, row: Row) -> Quartiles:
-        """The same within each round."""
+        """Return the same within each round."""
         return Quartiles.of([a / b for a, b in zip(row.seconds, self.rows[0].seconds, strict=True)])
 
 
@@ -137,7 +137,7 @@ class Result:
         return list(dict.fromkeys(row.label for table in self.tables for row in table.rows))
 
     def write(self, path: Path) -> None:
-        """Writes the measurements and, beside them, what follows from them."""
+        """Write the measurements and, beside them, what follows from them."""
         content = asdict(self)
         for table, written in zip(self.tables, content["tables"], strict=True):
             for row, line in zip(table.rows, written["rows"], strict=True):

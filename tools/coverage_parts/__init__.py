@@ -1,2 +1,4 @@
-"""What ``tools/swap_coverage.py`` is made of: published configs, offline building, demo-like batches, one training
-step, one prediction, the walk over fresh processes, the report."""
+"""What ``tools/swap_coverage.py`` is made of.
+
+Published configs, offline building, demo-like batches, one training step, one prediction, the walk over fresh processes, the report.
+"""

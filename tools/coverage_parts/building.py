@@ -26,7 +26,7 @@ _SIDE = 64
 
 
 def build_without_numbers(config: Config) -> nn.Module:
-    """Builds the model of a config on the meta device, or with numbers if a constructor looks at some."""
+    """Build the model of a config on the meta device, or with numbers if a constructor looks at some."""
     model = _offline(config.model)
     init_default_scope(config.get("default_scope") or "mmengine")
     try:
@@ -37,7 +37,7 @@ def build_without_numbers(config: Config) -> nn.Module:
 
 
 def build_model(config: Config) -> nn.Module:
-    """Builds the model of a config with its random initialisation, for one process and small images."""
+    """Build the model of a config with its random initialisation, for one process and small images."""
     init_default_scope(config.get("default_scope") or "mmengine")
     model = _offline(config.model)
     if "data_preprocessor" in config:
@@ -50,7 +50,7 @@ def build_model(config: Config) -> nn.Module:
 
 
 def _leave_small(preprocessor: ConfigDict) -> None:
-    """Takes out of a data preprocessor what enlarges images; mmseg's gets another fixed size."""
+    """Take out of a data preprocessor what enlarges images; mmseg's gets another fixed size."""
     if preprocessor.get("size"):
         preprocessor.size = (_SIDE, _SIDE)
     augments = preprocessor.get("batch_augments")
@@ -61,7 +61,7 @@ def _leave_small(preprocessor: ConfigDict) -> None:
 
 
 def _offline(model: Any) -> Any:
-    """A copy of a model's config that asks for no download."""
+    """Return a copy of a model's config that asks for no download."""
     if isinstance(model, Mapping):
         changed = type(model)()
         for key, value in model.items():

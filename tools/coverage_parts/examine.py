@@ -22,7 +22,7 @@ _MESSAGE_LENGTH = 300
 
 
 def examine(name: str) -> Outcome:
-    """Reads, builds, swaps and builds again, without weights."""
+    """Read, builds, swaps and build again, without weights."""
     try:
         config = _load(name)
     except Exception as error:
@@ -54,7 +54,7 @@ def examine(name: str) -> Outcome:
 
 
 def run(outcome: Outcome) -> Outcome:
-    """Trains a swapped config for a step and lets it predict.
+    """Trains a swapped config for a step and let it predict.
 
     What fails is tried with the original backbone too, to tell whose fault it is.
     """
@@ -70,7 +70,10 @@ def run(outcome: Outcome) -> Outcome:
 
 
 def _compare(swapped: Callable[[], None], own: Callable[[], None]) -> tuple[Literal["unable", "failed"] | None, str]:
-    """What becomes of a swapped model, None if all is well, and why; the config's own failure excuses the same one."""
+    """Return what becomes of a swapped model, None if all is well, and why.
+
+    The config's own failure excuses the same one.
+    """
     try:
         swapped()
     except Exception as error:
@@ -93,7 +96,7 @@ def _load(name: str) -> Config:
 
 
 def _tell(error: Exception) -> str:
-    """The beginning of an error, without this machine's folders."""
+    """Return the beginning of an error, without this machine's folders."""
     text = tell(error)
     for folder in (*site.getsitepackages(), str(Path.home()), str(Path(__file__).parents[2])):
         text = text.replace(f"{folder}/", "")

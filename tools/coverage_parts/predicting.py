@@ -19,7 +19,7 @@ class PredictionFailed(RuntimeError):
 
 
 def predict_once(config: Config) -> None:
-    """Builds the model of a config with random weights and lets it predict on a small batch.
+    """Build the model of a config with random weights and let it predict on a small batch.
 
     Args:
         config: The whole config.

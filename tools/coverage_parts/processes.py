@@ -41,7 +41,7 @@ class _Worker:
 def map_in_processes(
     function: Callable[[Any], Any], items: Sequence[Any], *, processes: int, chunk: int, limit: float
 ) -> Iterator[tuple[Any, Any, str]]:
-    """Yields (item, result, '') as results arrive, in no order, or (item, None, why there is none).
+    """Yield (item, result, '') as results arrive, in no order, or (item, None, why there is none).
 
     Args:
         function: A function of a module, taking and returning what can be pickled; it must not raise.

@@ -36,7 +36,7 @@ def list_configs(only: str | None = None) -> list[str]:
 
 
 def family_of(config: str) -> str:
-    """The library and the folder of a config: 'mmdet/retinanet'."""
+    """Return the library and the folder of a config: 'mmdet/retinanet'."""
     library, _, place = config.partition("::")
     return f"{library}/{place.split('/')[0]}"
 
@@ -48,13 +48,13 @@ def backbones_of(model: Mapping[str, Any]) -> list[str]:
 
 
 def describe(model: Mapping[str, Any]) -> str:
-    """What tells the models of one folder apart: the types of the model, its necks and its heads."""
+    """Return what tells the models of one folder apart: the types of the model, its necks and its heads."""
     parts = dict.fromkeys(name for key, name in _parts(model) if _PART_KEY.fullmatch(key))
     return ", ".join([_type_name(model), *parts])
 
 
 def _parts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """The key and the type of every part of a model; those in a list have the list's key."""
+    """Yield the key and the type of every part of a model; those in a list have the list's key."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             if isinstance(item, Mapping) and "type" in item:

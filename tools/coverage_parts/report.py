@@ -49,7 +49,7 @@ class Row:
 
 
 def summarise(name: str, outcomes: Sequence[Outcome]) -> Row:
-    """The row of some outcomes."""
+    """Return the row of some outcomes."""
     known = [o for o in outcomes if o.state != "unreadable"]
     asked = [o for o in known if o.training != "not asked"]
     reasons = Counter(reason for o in known for reason in _reasons(o))
@@ -68,7 +68,7 @@ def summarise(name: str, outcomes: Sequence[Outcome]) -> Row:
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
-    """A row for each family, one for each library, and the total last."""
+    """Return a row for each family, one for each library, and the total last."""
     known = [o for o in outcomes if o.state != "unreadable"]
     rows = [
         summarise(family, [o for o in known if family_of(o.config) == family])
@@ -87,7 +87,7 @@ def reached(outcomes: Sequence[Outcome]) -> bool:
 
 
 def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """The rows as a table."""
+    """Print the rows as a table."""
     table = Table(*_COLUMNS)
     for row in rows_of(outcomes):
         if row.name.startswith("all"):
@@ -98,7 +98,7 @@ def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
 
 
 def headline(outcomes: Sequence[Outcome]) -> str:
-    """The totals in words."""
+    """Return the totals in words."""
     total = summarise("all", outcomes)
     unreadable = sum(o.state == "unreadable" for o in outcomes)
     share = f"{total.swapped / total.build:.1%}" if total.build else "none"
@@ -117,7 +117,7 @@ def headline(outcomes: Sequence[Outcome]) -> str:
 
 
 def write_markdown(path: Path, outcomes: Sequence[Outcome], command: str, seconds: float) -> None:
-    """The report as a page."""
+    """Write the report as a page."""
     lines = [
         "# Coverage of the swap",
         "",

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def values_of(config: Any, key: str) -> Iterator[Any]:
-    """The values under ``key``, at any depth, outer ones first."""
+    """Yield the values under ``key``, at any depth, outer ones first."""
     if isinstance(config, Mapping):
         if key in config:
             yield config[key]
@@ -17,6 +17,6 @@ def values_of(config: Any, key: str) -> Iterator[Any]:
 
 
 def smallest(config: Any, *keys: str, default: int) -> int:
-    """The smallest positive whole number under any of the keys."""
+    """Return the smallest positive whole number under any of the keys."""
     numbers = (value for key in keys for value in values_of(config, key))
     return min((n for n in numbers if isinstance(n, int) and n > 0), default=default)

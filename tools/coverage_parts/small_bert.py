@@ -9,7 +9,7 @@ WORDS = ("person", "bicycle", "car", "bus", "cat", "dog", "horse", "chair")
 
 
 def small_bert() -> str:
-    """The folder that it is in, until the process ends: to be given in the place of 'bert-base-uncased'."""
+    """Return the folder that it is in, until the process ends: to be given in the place of 'bert-base-uncased'."""
     return _write().name
 
 

@@ -15,7 +15,7 @@ class StepFailed(RuntimeError):
 
 
 def train_one_step(config: Config, backbone_type: str | None) -> None:
-    """Builds the model of a config with random weights and runs forward and backward on a small batch.
+    """Build the model of a config with random weights and run forward and backward on a small batch.
 
     Args:
         config: The whole config.
@@ -42,7 +42,10 @@ def train_one_step(config: Config, backbone_type: str | None) -> None:
 
 
 def _announce_progress(model: nn.Module) -> None:
-    """What mmengine's loop and mmdet's hook tell, which some losses ask: this is the first of many iterations."""
+    """Set what mmengine's loop and mmdet's hook tell, which some losses ask.
+
+    This is the first of many iterations.
+    """
     for name, value in {"iter": 0, "max_iters": 1000, "epoch": 0, "max_epochs": 10}.items():
         MessageHub.get_current_instance().update_info(name, value)
     if hasattr(model, "set_epoch"):
@@ -50,7 +53,7 @@ def _announce_progress(model: nn.Module) -> None:
 
 
 def check_gradients(model: nn.Module, backbone_type: str, every: bool = True) -> None:
-    """Looks at the gradients of a model's backbones.
+    """Look at the gradients of a model's backbones.
 
     Args:
         model: After a backward pass.

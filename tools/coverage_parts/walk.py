@@ -35,7 +35,7 @@ def examine_all(configs: Sequence[str], processes: int, limit: float, report: Re
 
 
 def run_representatives(outcomes: Sequence[Outcome], processes: int, limit: float, report: Report) -> list[Outcome]:
-    """The outcomes, with a training step and a prediction of one swapped config of every family and model."""
+    """Return the outcomes, with a training step and a prediction of one swapped config of every family and model."""
     chosen = representatives(outcomes)
     ran: dict[str, Outcome] = {}
     found = map_in_processes(_timed_run, chosen, processes=processes, chunk=_RUNNING_CHUNK, limit=limit)
@@ -47,7 +47,7 @@ def run_representatives(outcomes: Sequence[Outcome], processes: int, limit: floa
 
 
 def representatives(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The first swapped config of every family and model."""
+    """Return the first swapped config of every family and model."""
     first: dict[tuple[str, str], Outcome] = {}
     for outcome in outcomes:
         if outcome.state == "swapped":

@@ -77,20 +77,20 @@ def draw_sheet(scenes: Sequence[SceneExample], pictures: Sequence[PictureExample
 
 
 def hide(image: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """The (H, W, 3) image with the patches that are not in ``visible`` (h, w) in grey."""
+    """Return the (H, W, 3) image with the patches that are not in ``visible`` (h, w) in grey."""
     patch = image.shape[0] // visible.shape[0]
     seen = visible.repeat(patch, axis=0).repeat(patch, axis=1)
     return np.where(seen[..., None], image, np.uint8(HIDDEN_GREY))
 
 
 def fade(image: np.ndarray) -> np.ndarray:
-    """The (H, W, 3) image in dark grey, so that nothing in it is mistaken for a colour laid over it."""
+    """Return the (H, W, 3) image in dark grey, so that nothing in it is mistaken for a colour laid over it."""
     grey = image.mean(axis=2, keepdims=True) * 0.6
     return grey.repeat(3, axis=2).astype(np.uint8)
 
 
 def tint(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The faded image with the pixels of a digit (labels 1..10) in its colour."""
+    """Return the faded image with the pixels of a digit (labels 1..10) in its colour."""
     return np.where(labels[..., None] > 0, COLOURS[np.maximum(labels, 1) - 1], fade(image))
 
 

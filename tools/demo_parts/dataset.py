@@ -155,7 +155,7 @@ def _write_pictures(
 
 
 def coco_annotations(scene: Scene, image_id: int, first_id: int) -> list[dict[str, object]]:
-    """The scene's digits as COCO annotations; ``scan`` is ours, the index of the scan in the digits set."""
+    """Return the scene's digits as COCO annotations; ``scan`` is ours, the index of the scan in the digits set."""
     annotations = []
     for offset, instance in enumerate(scene.instances):
         segmentation = rle.encode(np.asfortranarray(instance.visible.astype(np.uint8)))
@@ -175,7 +175,7 @@ def coco_annotations(scene: Scene, image_id: int, first_id: int) -> list[dict[st
 
 
 def label_map(scene: Scene) -> np.ndarray:
-    """The ADE20K-style labels (H, W) in bytes."""
+    """Return the ADE20K-style labels (H, W) in bytes."""
     labels = np.full(scene.image.shape[:2], BACKGROUND_LABEL, np.uint8)
     for instance in scene.instances:
         labels[instance.visible] = DIGIT_LABEL + instance.digit

@@ -27,7 +27,7 @@ class Scans:
 
 
 def load_scans(split: Split, seed: int) -> Scans:
-    """The scans of one split: of every digit a fifth, drawn by ``seed``, is validation and the rest training."""
+    """Return the scans of one split: of every digit a fifth, drawn by ``seed``, is validation and the rest training."""
     digits = load_digits()
     rng = np.random.default_rng(seed)
     chosen = []

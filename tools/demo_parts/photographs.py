@@ -39,7 +39,7 @@ PHOTOGRAPHS: dict[Split, dict[str, tuple[str, ...]]] = {
 
 
 def load_photographs(split: Split) -> list[np.ndarray]:
-    """The photographs of one split as (H, W, 3) RGB bytes, in a fixed order.
+    """Return the photographs of one split as (H, W, 3) RGB bytes, in a fixed order.
 
     Raises FileNotFoundError when an installed package does not hold a photograph it is known to ship.
     """
@@ -47,7 +47,7 @@ def load_photographs(split: Split) -> list[np.ndarray]:
 
 
 def random_background(photographs: list[np.ndarray], size: int, rng: np.random.Generator) -> np.ndarray:
-    """A square crop of a random photograph: a fifth to a half of its shorter side, resized to ``size`` pixels.
+    """Return a square crop of a random photograph: a fifth to a half of its shorter side, resized to ``size`` pixels.
 
     Half of the crops are mirrored; brightness varies by a factor of 0.7 to 1.2.
     """

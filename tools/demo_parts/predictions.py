@@ -17,8 +17,9 @@ from demo_parts.tasks import WEIGHTS
 
 @dataclass(frozen=True)
 class Objects:
-    """Digits in one image: ``boxes`` (K, 4) as left, top, right, bottom in pixels, ``masks`` (K, H, W) booleans,
-    ``classes`` (K,) 0..9 and ``scores`` (K,) 0..1, all 1 for the truth.
+    """Digits in one image.
+
+    ``boxes`` (K, 4) as left, top, right, bottom in pixels, ``masks`` (K, H, W) booleans, ``classes`` (K,) 0..9 and ``scores`` (K,) 0..1, all 1 for the truth.
     """
 
     boxes: np.ndarray
@@ -59,7 +60,7 @@ class PictureExample:
 
 
 def predict_scenes(work_dir: Path, indices: Sequence[int]) -> list[SceneExample]:
-    """The scenes at ``indices`` of validation through the pre-trained and the detecting model."""
+    """Return the scenes at ``indices`` of validation through the pre-trained and the detecting model."""
     painted, preprocessor = _predict(work_dir / "fcmae", indices)
     detected, _ = _predict(work_dir / "mask_rcnn", indices)
     return [
@@ -75,7 +76,7 @@ def predict_scenes(work_dir: Path, indices: Sequence[int]) -> list[SceneExample]
 
 
 def predict_pictures(work_dir: Path, indices: Sequence[int]) -> list[PictureExample]:
-    """The pictures at ``indices`` of validation through the classifying and the segmenting model."""
+    """Return the pictures at ``indices`` of validation through the classifying and the segmenting model."""
     classified, _ = _predict(work_dir / "classification", indices)
     segmented, _ = _predict(work_dir / "upernet", indices)
     return [
@@ -93,7 +94,7 @@ def predict_pictures(work_dir: Path, indices: Sequence[int]) -> list[PictureExam
 
 @torch.no_grad()
 def _predict(folder: Path, indices: Sequence[int]) -> tuple[list[BaseDataElement], torch.nn.Module]:
-    """Validation samples with the predictions of the model trained in ``folder``, and its data preprocessor."""
+    """Return validation samples with the predictions of the model trained in ``folder``, and its data preprocessor."""
     (path,) = folder.glob("*.py")  # the whole config, which mmengine leaves beside the weights
     config = Config.fromfile(path)
     # The sheet shows the same images whatever part of them was validated, in one batch.
@@ -123,7 +124,7 @@ def _objects(instances: InstanceData) -> Objects:
 
 
 def _to_bytes(image: torch.Tensor, preprocessor: torch.nn.Module) -> np.ndarray:
-    """A normalised (3, H, W) image back to (H, W, 3) RGB bytes."""
+    """Return a normalised (3, H, W) image back to (H, W, 3) RGB bytes."""
     image = image.cpu() * preprocessor.std.cpu() + preprocessor.mean.cpu()
     return image.clamp(0, 255).round().byte().permute(1, 2, 0).numpy()
 

@@ -64,7 +64,7 @@ def compose(
 
 
 def _place(digit: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """The digit at a random place of an empty (size, size) canvas, wholly inside it."""
+    """Return the digit at a random place of an empty (size, size) canvas, wholly inside it."""
     canvas = np.zeros((size, size), np.float32)
     height, width = digit.shape
     top, left = rng.integers(size - height + 1), rng.integers(size - width + 1)
@@ -73,7 +73,7 @@ def _place(digit: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray
 
 
 def _contrasting_colour(beneath: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random vivid RGB colour, 0..255, at least MIN_CONTRAST from ``beneath``, or the farthest of ATTEMPTS."""
+    """Return a random vivid RGB colour, 0..255, at least MIN_CONTRAST from ``beneath``, or the farthest of ATTEMPTS."""
     candidates = []
     for _ in range(ATTEMPTS):
         hsv = rng.random(), rng.uniform(0.6, 1.0), rng.uniform(0.7, 1.0)

@@ -36,7 +36,7 @@ class Score:
 
 
 def read_value(folder: Path, key: str) -> float:
-    """The last value that mmengine's newest run in ``folder`` logged as ``key``.
+    """Return the last value that mmengine's newest run in ``folder`` logged as ``key``.
 
     Raises KeyError when that run, or any, never logged it.
     """
@@ -49,12 +49,12 @@ def read_value(folder: Path, key: str) -> float:
 
 
 def logged_trivial_scores(work_dir: Path) -> dict[str, float]:
-    """The loss of painting each hidden patch in its mean, which FCMAE's validation logs beside its own."""
+    """Return the loss of painting each hidden patch in its mean, which FCMAE's validation logs beside its own."""
     return {"reconstruction/loss": read_value(work_dir / PRETRAINING.name, "reconstruction/patch_mean_loss")}
 
 
 def make_score(task: Task, metric: Metric, value: float, trivial: float, seconds: float) -> Score:
-    """A logged ``value`` as a line of the table; without a target of its own it has to beat ``trivial``."""
+    """Return a logged ``value`` as a line of the table; without a target of its own it has to beat ``trivial``."""
     target = trivial if metric.target is None else metric.target
     return Score(task.title, metric.name, value / metric.unit, trivial, target, metric.higher_is_better, seconds)
 

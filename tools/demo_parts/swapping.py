@@ -41,7 +41,7 @@ SWAP_TASKS = (
 
 
 def on_demo_data(swapped: Path, task: SwapTask, iterations: int) -> Config:
-    """The swapped config as it trains on the demo's data for a few iterations, without validation.
+    """Return the swapped config as it trains on the demo's data for a few iterations, without validation.
 
     The number of classes, the data and the length are the demo's.
     """
@@ -65,7 +65,7 @@ def on_demo_data(swapped: Path, task: SwapTask, iterations: int) -> Config:
 
 
 def _with_classes(value: Any, num_classes: int) -> Any:
-    """A part of a model's config for so many classes."""
+    """Return a part of a model's config for so many classes."""
     if isinstance(value, Mapping):
         return {
             key: num_classes if key == "num_classes" else _with_classes(item, num_classes)

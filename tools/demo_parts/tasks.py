@@ -42,7 +42,7 @@ class Task:
         return ROOT / "configs" / "demo" / f"{self.name}.py"
 
     def options(self, work_dir: Path, quick: bool) -> list[str]:
-        """Changes to the config: where the pre-trained weights are, and the shortening if ``quick``."""
+        """Change to the config: where the pre-trained weights are, and the shortening if ``quick``."""
         options = list(self.quick_options) if quick else []
         if self.pretrained:
             options.append(f"model.backbone.init_cfg.checkpoint={work_dir / PRETRAINING.name / WEIGHTS}")

@@ -45,7 +45,10 @@ def run_training(config: Path, folder: Path, options: list[str], title: str, con
 
 
 def describe(line: str) -> tuple[int, int, str] | None:
-    """What a line of mmengine's log says of the progress: steps done, of how many, and a note; None if nothing."""
+    """Return what a line of mmengine's log says of the progress: steps done, of how many, and a note.
+
+    None if nothing.
+    """
     step = STEP.search(line)
     if step is None:
         return None

@@ -15,7 +15,7 @@ from demo_parts.digits import CLASSES
 
 
 def trivial_scores(data_root: Path) -> dict[str, float]:
-    """The scores of such predictors, as fractions, under the keys of the metrics in ``demo_parts.tasks``.
+    """Return the scores of such predictors, as fractions, under the keys of the metrics in ``demo_parts.tasks``.
 
     Reconstruction is not among them: the validation itself reports what painting each patch in its mean gets.
     """

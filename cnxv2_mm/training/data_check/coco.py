@@ -20,7 +20,7 @@ _TOLERANCE = 2.0
 
 
 def check_coco(dataset: Any) -> Iterator[Finding]:
-    """Looks at the file of an mmdet ``CocoDataset``.
+    """Look at the file of an mmdet ``CocoDataset``.
 
     A file of more than 200 MB is not read, which is remarked; of the images the first 100 000 are looked for.
 
@@ -121,7 +121,7 @@ def _repeated_ids(file: Path, images: Sequence[Mapping], annotations: Sequence[M
 
 
 def _boxes(file: Path, images: Sequence[Mapping], annotations: Sequence[Mapping]) -> Iterator[Finding]:
-    """What ``CocoDataset.parse_data_info`` leaves out, by its own conditions."""
+    """Yield what ``CocoDataset.parse_data_info`` leaves out, by its own conditions."""
     sizes = {image["id"]: (image["width"], image["height"]) for image in images}
     kinds: dict[str, list[Any]] = {"malformed": [], "outside": [], "empty": [], "beyond": []}
     for annotation in annotations:

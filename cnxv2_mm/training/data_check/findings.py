@@ -18,7 +18,7 @@ class Finding(NamedTuple):
 
 
 def some(things: Iterable[Any], most: int = 5) -> str:
-    """The first of many things, and how many there are besides."""
+    """Return the first of many things, and how many there are besides."""
     things = list(things)
     more = f" and {len(things) - most} more" if len(things) > most else ""
     return ", ".join(map(str, things[:most])) + more

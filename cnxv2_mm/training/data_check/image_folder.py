@@ -14,7 +14,7 @@ _MOST_FILES = 100_000
 
 
 def check_image_folder(dataset: Any) -> Iterator[Finding]:
-    """Looks at the folder of an mmpretrain ``CustomDataset``, the first 100 000 files of it.
+    """Look at the folder of an mmpretrain ``CustomDataset``, the first 100 000 files of it.
 
     Args:
         dataset: The dataset, whose folder is not searched yet.

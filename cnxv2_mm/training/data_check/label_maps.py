@@ -21,7 +21,7 @@ _IGNORED = 255  # mmseg writes it for labels that are reduced or not among the c
 
 
 def check_label_maps(dataset: Any) -> Iterator[Finding]:
-    """Looks at the files of an mmseg ``BaseSegDataset``.
+    """Look at the files of an mmseg ``BaseSegDataset``.
 
     Args:
         dataset: The dataset, whose folders are not searched yet.

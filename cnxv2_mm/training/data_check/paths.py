@@ -77,7 +77,7 @@ def _metrics(key: str, evaluator: Any) -> Iterator[tuple[str, Mapping]]:
 
 
 def _paths(dataset: Mapping) -> Iterator[Path]:
-    """The root, the annotation file and the folders of one dataset, as the libraries join them."""
+    """Yield the root, the annotation file and the folders of one dataset, as the libraries join them."""
     root = dataset.get("data_root") or ""
     if _type_name(dataset) in _DOWNLOADED and dataset.get("download", True):
         return
@@ -97,7 +97,7 @@ def is_local(entry: Mapping, path: str) -> bool:
 
 
 def _type_name(entry: Mapping) -> str:
-    """The class's bare name; a config may hold the class itself or its name with a scope before it."""
+    """Return the class's bare name; a config may hold the class itself or its name with a scope before it."""
     kind = entry.get("type", "dataset")
     return kind.rpartition(".")[2] if isinstance(kind, str) else kind.__name__
 

@@ -13,10 +13,13 @@ _FOR_PREDICTION = {"mmdet": pictures_to_detect, "mmseg": segmentation_batch, "mm
 
 
 def make_batch(config: Config) -> dict[str, Any]:
-    """``inputs`` and ``data_samples`` to train a config's model, for its data preprocessor; the same at every call."""
+    """Return ``inputs`` and ``data_samples`` to train a config's model, for its data preprocessor.
+
+    The same at every call.
+    """
     return _FOR_TRAINING[config.default_scope](config)
 
 
 def make_prediction_batch(config: Config) -> dict[str, Any]:
-    """The same for a prediction: whole pictures or one video, never several views or branches."""
+    """Return the same for a prediction: whole pictures or one video, never several views or branches."""
     return _FOR_PREDICTION[config.default_scope](config)

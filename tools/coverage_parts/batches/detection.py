@@ -17,7 +17,7 @@ _NUM_PROPOSALS = 50
 
 
 def detection_batch(config: Config) -> dict[str, Any]:
-    """A batch of the kind that the config's model trains on."""
+    """Return a batch of the kind that the config's model trains on."""
     model = config.model
     if model.type == "BaseReID":
         return _persons(smallest(model, "num_classes", default=2))
@@ -58,7 +58,7 @@ def _pictures(config: Config, side: int, number: int) -> dict[str, Any]:
 
 
 def _sample(config: Config, side: int, seed: int) -> Any:
-    """What a data set would know about one picture: a superset of what any model needs."""
+    """Return what a data set would know about one picture: a superset of what any model needs."""
     from mmdet.structures import DetDataSample
 
     sample = DetDataSample(
@@ -112,7 +112,7 @@ def _instances(side: int, num_classes: int, seed: int) -> InstanceData:
 
 
 def _stuff(config: Config, side: int) -> PixelData:
-    """A class for every pixel, in stripes, at the resolution to which the config's pipeline brings it."""
+    """Return a class for every pixel, in stripes, at the resolution to which the config's pipeline brings it."""
     model = config.model
     things, stuff = (next(values_of(model, key), 0) or 0 for key in ("num_things_classes", "num_stuff_classes"))
     semantic = next(values_of(model, "semantic_head"), {}) or {}

@@ -19,7 +19,8 @@ from demo_parts.tasks import WEIGHTS
 class Objects:
     """Digits in one image.
 
-    ``boxes`` (K, 4) as left, top, right, bottom in pixels, ``masks`` (K, H, W) booleans, ``classes`` (K,) 0..9 and ``scores`` (K,) 0..1, all 1 for the truth.
+    ``boxes`` (K, 4) as left, top, right, bottom in pixels, ``masks`` (K, H, W) booleans, ``classes`` (K,) 0..9 and
+    ``scores`` (K,) 0..1, all 1 for the truth.
     """
 
     boxes: np.ndarray

@@ -26,13 +26,10 @@ from cnxv2_mm.kernels import compiler_fuses, grn_mlp, may_replace
 from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.layers import GRN, GRN_EPS, DropPath, check_drop_path_rate
 from cnxv2_mm.layouts import Dense, Layout, find_masked_layout
-from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE
 from cnxv2_mm.registry import MODELS
-from cnxv2_mm.variants import find_variant
+from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, STEM_STRIDE, STRIDES, find_variant
 
 LAYER_NORM_EPS = 1e-6
-NUM_STAGES = 4
-OUTPUT_STRIDES = (8, 16, 32)
 
 
 def initialise(module: nn.Module) -> None:
@@ -151,7 +148,7 @@ class ConvNeXtV2(BaseModule):
         ):
             check_argument(name, value, bool, "True or False")
         check_argument("layer_scale_init_value", layer_scale_init_value, float, "a number; 0 leaves the scale out")
-        check_argument("output_stride", output_stride, int, "8, 16 or 32", OUTPUT_STRIDES.__contains__)
+        check_argument("output_stride", output_stride, int, "8, 16 or 32", STRIDES[1:].__contains__)
         self.depths = variant.depths
         self.channels = variant.channels
         self.in_channels = in_channels
@@ -160,8 +157,8 @@ class ConvNeXtV2(BaseModule):
         self.gap_before_final_norm = gap_before_final_norm
         self.out_channels = tuple(self.channels[i] for i in self.out_indices)
         self.output_stride = output_stride
-        strides = [min(STEM_STRIDE * 2**i, output_stride) for i in range(NUM_STAGES)]
-        dilations = [STEM_STRIDE * 2**i // stride for i, stride in enumerate(strides)]
+        strides = [min(stride, output_stride) for stride in STRIDES]
+        dilations = [undilated // stride for undilated, stride in zip(STRIDES, strides, strict=True)]
         self.out_strides = tuple(strides[i] for i in self.out_indices)
         self.num_features = self.channels[-1]
         self.num_stages = max(self.out_indices, default=NUM_STAGES - 1) + 1
@@ -321,7 +318,7 @@ class ConvNeXtV2(BaseModule):
                 f"images of shape {tuple(images.shape)} must be (N, {self.in_channels}, height, width); "
                 "set the backbone's in_channels to the number of channels of the images"
             )
-        cell = min(STEM_STRIDE * 2 ** (self.num_stages - 1), self.output_stride)
+        cell = min(STRIDES[self.num_stages - 1], self.output_stride)
         if min(images.shape[2:]) < cell:
             raise ValueError(
                 f"images of {images.shape[2]} x {images.shape[3]} pixels are smaller than one cell of the last stage; "

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from cnxv2_mm.arguments import check_argument
 from cnxv2_mm.layouts import find_masked_layout
-from cnxv2_mm.layouts.base import LAST_STRIDE
 from cnxv2_mm.masking import (
     count_visible,
     enlarge,
@@ -33,6 +32,7 @@ from cnxv2_mm.masking import (
     unpatchify,
 )
 from cnxv2_mm.registry import MODELS
+from cnxv2_mm.variants import LAST_STRIDE
 
 
 @MODELS.register_module()

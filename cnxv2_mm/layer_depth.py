@@ -8,6 +8,8 @@ group-wise.
 import math
 import re
 
+from cnxv2_mm.variants import NUM_STAGES
+
 STRATEGIES = ("single", "group")
 
 _DOWNSAMPLE = re.compile(r"downsample_layers\.(\d+)\.")
@@ -39,7 +41,7 @@ def convnext_layer_depth(name: str, depths: tuple[int, ...], strategy: str) -> t
         raise ValueError(
             f"layer decay strategy {strategy!r} is unknown: set strategy to one of {', '.join(STRATEGIES)}."
         )
-    if strategy == "group" and len(depths) != 4:
+    if strategy == "group" and len(depths) != NUM_STAGES:
         raise ValueError(f"strategy 'group' is defined for four stages, not depths={depths}: use strategy='single'.")
     last = sum(depths) if strategy == "single" else 3 + math.ceil(depths[2] / 3)
     if _OUTPUT_SIDE.match(name):

@@ -16,10 +16,6 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-# Pixels along the side of a cell at the first stage, and of one at the last.
-STEM_STRIDE = 4
-LAST_STRIDE = 32
-
 
 def at_least_float32(x: Tensor) -> torch.dtype:
     """Return the type in which to sum the squares of ``x``: half-precision sums overflow or lose small terms."""

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnxv2_mm.kernels import depthwise, may_replace
-from cnxv2_mm.layouts.base import STEM_STRIDE, Layout, at_least_float32
+from cnxv2_mm.layouts.base import Layout, at_least_float32
+from cnxv2_mm.variants import STEM_STRIDE
 
 
 def convolve(x: Tensor, conv: nn.Conv2d) -> Tensor:

@@ -10,9 +10,9 @@ Being the specification, it uses PyTorch's own operations only, where the other 
 
 from torch import Tensor, nn
 
-from cnxv2_mm.layouts.base import STEM_STRIDE
 from cnxv2_mm.layouts.dense import Dense, convolve
 from cnxv2_mm.masking import enlarge
+from cnxv2_mm.variants import STEM_STRIDE
 
 
 class MaskedDense(Dense):

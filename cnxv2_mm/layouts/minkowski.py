@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnxv2_mm.kernels.depthwise import scatter_rows
-from cnxv2_mm.layouts.base import STEM_STRIDE, Layout, at_least_float32
+from cnxv2_mm.layouts.base import Layout, at_least_float32
 from cnxv2_mm.layouts.minkowski_engine import import_engine
 from cnxv2_mm.masking import enlarge
+from cnxv2_mm.variants import STEM_STRIDE
 
 ME = import_engine()
 

@@ -15,11 +15,10 @@ from torch.nn import functional as F
 
 from cnxv2_mm.kernels import may_replace, packed_depthwise
 from cnxv2_mm.kernels.depthwise import scatter_rows
-from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE, Layout, at_least_float32
+from cnxv2_mm.layouts.base import Layout, at_least_float32
 from cnxv2_mm.layouts.dense import convolve
 from cnxv2_mm.masking import split_patches
-
-STAGES = 4
+from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, STEM_STRIDE
 
 
 def _children(cells: Tensor) -> Tensor:
@@ -63,7 +62,7 @@ class Packed(Layout):
         size = (h * side, w * side)
         image = torch.arange(n, device=visible.device).unsqueeze(1)
         places = []
-        for stage in reversed(range(STAGES)):
+        for stage in reversed(range(NUM_STAGES)):
             places.append(((image * size[0] + cells[..., 0]) * size[1] + cells[..., 1]).flatten())
             if stage:
                 cells, size = _children(cells), (size[0] * 2, size[1] * 2)

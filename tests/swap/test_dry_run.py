@@ -94,7 +94,8 @@ def test_nothing_else_in_the_swap_catches_every_error():
 
 def test_a_module_that_fails_on_zeros_too_is_ready_for_the_next_input():
     module = dry_run.build({"type": "ToyPickyHead", "width": 512}, "mmengine")
-    with pytest.raises(RuntimeError, match="expected input.* to have 512 channels"):
+    with pytest.raises(RuntimeError, match=r"expected input.* to have 512 channels"):
         dry_run.run(module, (torch.empty(1, 4, 2, 2, device="meta"),))
+    assert all(param.is_meta for param in module.parameters())
     result = dry_run.run(module, (torch.empty(1, 512, 2, 2, device="meta"),))
     assert result.is_meta

@@ -16,7 +16,7 @@ from cnxv2_mm.swap.literal import literal
 from cnxv2_mm.swap.old_backbone import Maps
 from cnxv2_mm.swap.refusal import SwapRefused
 
-_BY_HAND = 'write the backbone into the config as in README.md ("By hand it is this"), and set what this part needs.'
+_BY_HAND = "write the config as docs/swap.md shows under 'By hand', and set what this part needs."
 
 
 def adapt(model: MutableMapping[str, Any], old: Maps, new: Maps, scope: str) -> list[str]:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from cnxv2_mm.backbone import ConvNeXtV2Block
+from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.registry import FUNCTIONS, STRATEGIES
 
 _WRAPPERS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
@@ -120,9 +121,8 @@ def check_hooks(config: Config) -> None:
     Raises:
         ValueError: ``custom_hooks`` has an ``EMAHook``, and ``strategy`` is an ``FSDPStrategy``.
     """
-    strategy = config.get("strategy") or {}
-    hooks = [hook.get("type") for hook in config.get("custom_hooks") or [] if isinstance(hook, dict)]
-    if str(strategy.get("type")).endswith("FSDPStrategy") and any(str(hook).endswith("EMAHook") for hook in hooks):
+    hooks = [type_name(hook) for hook in config.get("custom_hooks") or []]
+    if type_name(config.get("strategy")).endswith("FSDPStrategy") and any(hook.endswith("EMAHook") for hook in hooks):
         raise ValueError(
             "custom_hooks has an EMAHook, which copies the model; FSDP does not allow it: set custom_hooks=[], or "
             "train without FSDP"

@@ -13,15 +13,15 @@ Shape letters: N images, C channels, H x W cells.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, PretrainedInit
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from cnxv2_mm.arguments import check_argument, check_count
-from cnxv2_mm.checkpoints import make_strict
 from cnxv2_mm.kernels import compiler_fuses, grn_mlp, may_replace
 from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.layers import GRN, GRN_EPS, DropPath, check_drop_path_rate
@@ -40,6 +40,30 @@ def initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)
+
+
+def make_strict(init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None) -> dict | list[dict] | None:
+    """Replace mmengine's ``Pretrained`` in an ``init_cfg`` by ours, which raises an error where mmengine's only logs.
+
+    Args:
+        init_cfg: One initialiser, several, or None; it is not changed.
+
+    Returns:
+        The same initialisers. Of several, ours comes last, so that none of the others draws over loaded weights; that
+        is mmengine's order too.
+    """
+    if init_cfg is None:
+        return None
+    if not isinstance(init_cfg, Mapping):
+        strict = [_make_one_strict(one) for one in init_cfg]
+        return sorted(strict, key=lambda one: one.get("type") == "cnxv2_mm.Pretrained")
+    return _make_one_strict(init_cfg)
+
+
+def _make_one_strict(init_cfg: Mapping[str, Any]) -> dict:
+    is_lenient = init_cfg.get("type") in ("Pretrained", PretrainedInit)
+    # By name: the registry knows the class, which is in ``cnxv2_mm.checkpoints`` and needs this file.
+    return {**init_cfg, "type": "cnxv2_mm.Pretrained"} if is_lenient else dict(init_cfg)
 
 
 class ConvNeXtV2Block(nn.Module):

@@ -10,7 +10,7 @@ guards what mmengine reads.
 from cnxv2_mm.checkpoints.convert import Conversion, convert
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.files import allow_checkpoint_types, trust_pickle
-from cnxv2_mm.checkpoints.initialiser import Pretrained, make_strict
+from cnxv2_mm.checkpoints.initialiser import Pretrained
 from cnxv2_mm.checkpoints.load import load
 from cnxv2_mm.checkpoints.mmengine_loader import is_whole, read_without_tensors, restrict_loader
 
@@ -22,7 +22,6 @@ __all__ = [
     "convert",
     "is_whole",
     "load",
-    "make_strict",
     "read_without_tensors",
     "restrict_loader",
     "trust_pickle",

@@ -3,10 +3,7 @@
 mmengine's own initialiser loads what fits and logs the rest, so a misspelt prefix trains from random weights unseen.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from mmengine.model import PretrainedInit, update_init_info
+from mmengine.model import update_init_info
 from torch import nn
 
 from cnxv2_mm.checkpoints.load import load
@@ -43,13 +40,3 @@ class Pretrained:
         load(module, self.checkpoint, self.prefix, self.entry, self.trust_pickle)
         if hasattr(module, "_params_init_info"):
             update_init_info(module, init_info=f"Pretrained: load from {self.checkpoint}")
-
-
-def make_strict(init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None) -> dict | list[dict] | None:
-    """Return an ``init_cfg`` in which mmengine's ``Pretrained`` is ours, and the last, as mmengine would have it."""
-    if init_cfg is None:
-        return None
-    if isinstance(init_cfg, Mapping):
-        plain = init_cfg.get("type") in ("Pretrained", PretrainedInit)
-        return {**init_cfg, "type": "cnxv2_mm.Pretrained"} if plain else dict(init_cfg)
-    return sorted(map(make_strict, init_cfg), key=lambda cfg: cfg.get("type") == "cnxv2_mm.Pretrained")

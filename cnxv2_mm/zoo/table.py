@@ -11,10 +11,13 @@ The official code is MIT, its weights and all their conversions are CC-BY-NC 4.0
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
 from types import MappingProxyType
 
-from cnxv2_mm.variants import VARIANTS, Variant
+import torch
+from torch import nn
+
+from cnxv2_mm.backbone import ConvNeXtV2
 
 LICENCE = "CC-BY-NC 4.0"
 SOURCES = ("official", "timm", "mmpretrain", "huggingface")
@@ -104,7 +107,7 @@ class Weight:
     @property
     def parameters(self) -> int:
         """Numbers in the file: the classifier's with its head, for FCMAE the encoder's."""
-        return count_parameters(VARIANTS[self.size], num_classes=0 if self.training == "fcmae" else _CLASSES)
+        return count_parameters(self.size, num_classes=0 if self.training == "fcmae" else _CLASSES)
 
     @property
     def files(self) -> dict[str, File]:
@@ -137,15 +140,18 @@ def _hub_file(hub_id: str) -> File:
     return File(f"{_HUB}/{hub_id}/resolve/main/model.safetensors", name, hub_id=hub_id)
 
 
-def count_parameters(variant: Variant, num_classes: int) -> int:
-    """Parameters of a ConvNeXt V2: stem, downsampling and blocks; with classes also the final norm and the head."""
-    depths, channels = variant.depths, variant.channels
-    stem = channels[0] * (3 * 4 * 4 + 1 + 2)
-    downsampling = sum(2 * a + 2 * 2 * a * b + b for a, b in pairwise(channels))
-    # 7x7 depthwise with bias 50 c, norm 2 c, two pointwise layers 4 c^2 each and their biases 5 c, GRN 2 x 4 c.
-    blocks = sum(depth * (8 * c * c + 65 * c) for depth, c in zip(depths, channels, strict=True))
-    head = 2 * channels[-1] + num_classes * (channels[-1] + 1) if num_classes else 0
-    return stem + downsampling + blocks + head
+@cache
+def count_parameters(size: str, num_classes: int) -> int:
+    """Return the number of parameters of a published network, counted on one that is built without numbers.
+
+    Args:
+        size: A name in :data:`cnxv2_mm.variants.VARIANTS`.
+        num_classes: Classes of the classifier; 0 for the encoder alone, without the norm behind its last stage.
+    """
+    with torch.device("meta"):
+        backbone = ConvNeXtV2(size, out_indices=-1 if num_classes else ())
+        network = [backbone, nn.Linear(backbone.num_features, num_classes)] if num_classes else [backbone]
+    return sum(parameter.numel() for module in network for parameter in module.parameters())
 
 
 # size, training, resolution, the paper's top-1, mmpretrain's top-1 and top-5, SHA-256 of mmpretrain's file

@@ -1,6 +1,5 @@
 """Which dialect a set of tensors speaks, and where in it the network is: told from names and shapes alone."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,8 +7,6 @@ from torch import Tensor
 
 from cnxv2_mm.checkpoints.dialects import DIALECTS, OFFICIAL, OURS, Dialect
 
-# Levels that distributed training, averaging and compilation put into names.
-_WRAPPERS = re.compile(r"(?<![^.])(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _SHOWN = 5
 
 
@@ -26,11 +23,6 @@ class Place:
     dialect: Dialect
     inner: str
     outer: str
-
-
-def without_wrappers(name: str) -> str:
-    """Return a tensor's name without the levels of wrappers such as ``module.``."""
-    return _WRAPPERS.sub("", name)
 
 
 def find_network(tensors: Mapping[str, Tensor]) -> Place:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from cnxv2_mm.checkpoints.architecture import Architecture
 from cnxv2_mm.checkpoints.dialects import DIALECTS
-from cnxv2_mm.checkpoints.files import local_file, read_tensors
-from cnxv2_mm.checkpoints.hub_config import check_hub_config
+from cnxv2_mm.checkpoints.files import local_file
+from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.checkpoints.target import check_target, write_tensors
-from cnxv2_mm.checkpoints.translate import Translation, to_ours
 
 
 @dataclass(frozen=True)
@@ -32,38 +31,6 @@ class Conversion:
     missing: list[str]
 
 
-def read_network(
-    checkpoint: str | os.PathLike[str],
-    prefix: str | None = None,
-    entry: str | None = None,
-    trust_pickle: bool = False,
-) -> tuple[Translation, Architecture, str]:
-    """Read the network of a checkpoint, check that it is whole, and translate it into our names.
-
-    The activation (exact GELU) and the eps of the norms (1e-6) are assumed: no tensor shows them. Networks of timm's
-    that are known to differ, by their sizes or by a ``config.json`` in the file's folder, are refused.
-
-    Args:
-        checkpoint: See :func:`cnxv2_mm.checkpoints.files.read_tensors`, also for ``entry`` and ``trust_pickle``.
-        prefix: See :func:`cnxv2_mm.checkpoints.translate.to_ours`.
-
-    Returns:
-        The network, its architecture, and the entry of the file that it is from.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file cannot be read, or does not hold one whole network.
-    """
-    tensors, entry = read_tensors(checkpoint, entry, trust_pickle)
-    try:
-        translation = to_ours(tensors, prefix)
-        architecture = translation.check()
-        check_hub_config(checkpoint, translation.dialect)
-        return translation, architecture, entry
-    except ValueError as error:
-        raise ValueError(f"checkpoint={os.fspath(checkpoint)!r}: {error}") from error
-
-
 def convert(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
@@ -77,7 +44,8 @@ def convert(
     """Write the network of one checkpoint in another dialect; nothing is written unless all of it can be.
 
     Args:
-        source: See :func:`read_network`, also for ``prefix``, ``entry`` and ``trust_pickle``.
+        source: The checkpoint to read, see :func:`~cnxv2_mm.checkpoints.read.read_network`, also for ``prefix``,
+            ``entry`` and ``trust_pickle``.
         target: The new file, see :func:`cnxv2_mm.checkpoints.target.write_tensors`.
         dialect: A name in :data:`~cnxv2_mm.checkpoints.dialects.DIALECTS`.
         overwrite: Replace the target if it exists. The source itself is never replaced.

@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from cnxv2_mm.checkpoints.architecture import infer, part_of, shorten
-from cnxv2_mm.checkpoints.convert import read_network
+from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.checkpoints.translate import BESIDE, OTHER_HEADS, Translation, to_ours
 
 _HEADS = ("classifier", "decoder")
@@ -28,7 +28,7 @@ def load(
     decoder of the model is filled if the file's is the same: as many tensors, of the same shapes. Names of the model
     may be of any dialect. Modules that are filled count as initialised: an ``init_cfg`` of their own no longer applies.
     What no tensor shows is assumed: the exact GELU, and norms with eps 1e-6; see
-    :func:`cnxv2_mm.checkpoints.convert.read_network`.
+    :func:`cnxv2_mm.checkpoints.read.read_network`.
 
     Args:
         model: Receives the tensors.

@@ -45,6 +45,7 @@ ALLOWED = {
     "numpy",
     "rich",
     "safetensors",
+    "filelock",
     "cnxv2_mm",
     *sys.stdlib_module_names,
 }

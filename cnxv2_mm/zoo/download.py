@@ -8,11 +8,12 @@ import re
 import ssl
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from filelock import FileLock, Timeout
 from mmengine.logging import print_log
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -20,11 +21,6 @@ from cnxv2_mm import command_line
 from cnxv2_mm.version import __version__
 from cnxv2_mm.zoo.checkpoint_format import Kind, begins_as_torch_pickle, recognise
 from cnxv2_mm.zoo.partial_file import PartialFile, open_own_file
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 ATTEMPTS = 4
 FIRST_PAUSE = 1.0  # seconds before the second attempt, doubled before each further one
@@ -92,23 +88,26 @@ def download(addresses: Sequence[str], target: Path, sha256: str | None = None) 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
     """Wait until no other process downloads to the same target. The system frees the lock of a process that dies."""
-    lock = open_own_file(target.with_name(f"{target.name}.lock"), os.O_RDWR | os.O_CREAT)
-    with os.fdopen(lock, "wb") as file:
+    path = target.with_name(f"{target.name}.lock")
+    with suppress(FileNotFoundError):
+        os.close(open_own_file(path, os.O_RDWR))  # refuses a link
+    lock = FileLock(path)
+    try:
         try:
-            if fcntl is None:
-                raise OSError("the system has no file locks")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print_log(f"another process is downloading {target.name}; waiting for it", logger="current")
-                fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            print_log(
-                f"{target.parent} cannot be locked ({error}): start one process alone until {target.name} is there",
-                logger="current",
-                level=logging.WARNING,
-            )
+            lock.acquire(timeout=0)
+        except Timeout:
+            print_log(f"another process is downloading {target.name}; waiting for it", logger="current")
+            lock.acquire()
+    except (OSError, NotImplementedError) as error:  # the latter: of a file system without locks
+        print_log(
+            f"{target.parent} cannot be locked ({error}): start one process alone until {target.name} is there",
+            logger="current",
+            level=logging.WARNING,
+        )
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _transfer(addresses: Sequence[str], part: PartialFile, target: Path, sha256: str | None) -> None:
@@ -126,8 +125,8 @@ def _transfer(addresses: Sequence[str], part: PartialFile, target: Path, sha256:
                 if not _may_pass(error):
                     break
         failures.append(f"{address}: {failure}")
-    kept = max(part.begun(address)[0] for address in addresses)
-    kept = f" {kept} bytes came and are kept: the next run continues there." if kept else ""
+    num_kept = max(part.begun(address)[0] for address in addresses)
+    kept = f" {num_kept} bytes came and are kept: the next run continues there." if num_kept else ""
     raise ConnectionError(
         f"cannot download {'; '.join(failures)}.{kept} Without the net, get the file elsewhere and put it at {target}"
     )

@@ -16,7 +16,7 @@ _BLOCK = re.compile(r"backbone\.stages\.(\d)\.\d+\.(.+)")
 _THEIR_BLOCK = re.compile(r"(?:.+\.)?stages\.\d\.(?:blocks\.|layers\.)?\d+\.(.+)")
 _FURTHER_STAGE = re.compile(r"(?:.+\.)?stages\.(?:[4-9]|\d{2,})\..+")
 # Depths and channels of V1 networks of timm's that look like plain ones, and what the tensors do not show.
-_UNSEEN = {
+_UNSEEN: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[str, str]] = {
     ((3, 4, 30, 3), (384, 768, 1536, 3072)): ("convnext_xxlarge", "its norms have eps 1e-5"),
     ((1, 2, 4, 2), (24, 32, 48, 64)): ("test_convnext", "its norms have eps 1e-5 and its GELU is the tanh formula"),
     ((1, 1, 1, 1), (32, 64, 96, 128)): ("test_convnext2", "its norms have eps 1e-5 and its GELU is the tanh formula"),

@@ -118,7 +118,7 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
     ours: dict[str, Tensor] = {}
     origins: dict[str, str] = {}
     local: dict[str, str] = {}
-    unknown = []
+    unknown: list[str] = []
     for name, tensor in inside.items():
         before, (row, our_name) = place.inner, _match(name, place.inner, place.dialect.backbone)
         if row is None:

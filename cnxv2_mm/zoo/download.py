@@ -170,7 +170,7 @@ def _receive(address: str, part: PartialFile, name: str) -> bool:
             if served is None or int(served[1]) != have or response.headers.get("ETag", etag) != etag:
                 part.remove()
                 raise ConnectionError(f"asked for the bytes from {have} on, the server sent others")
-            total = int(served[2])
+            total: int | None = int(served[2])
         elif response.status == 200:
             have, total = 0, _length(response.headers.get("Content-Length"))
             part.begin(address, response.headers.get("ETag"))

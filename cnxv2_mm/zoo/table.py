@@ -150,8 +150,10 @@ def count_parameters(size: str, num_classes: int) -> int:
     """
     with torch.device("meta"):
         backbone = ConvNeXtV2(size, out_indices=-1 if num_classes else ())
-        network = [backbone, nn.Linear(backbone.num_features, num_classes)] if num_classes else [backbone]
-    return sum(parameter.numel() for module in network for parameter in module.parameters())
+        network = nn.ModuleList([backbone])
+        if num_classes:
+            network.append(nn.Linear(backbone.num_features, num_classes))
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 # size, training, resolution, the paper's top-1, mmpretrain's top-1 and top-5, SHA-256 of mmpretrain's file

@@ -1,6 +1,6 @@
-"""Which network a set of tensors (by our names) is, and whether all of it is there.
+"""Which network a set of tensors makes up, and whether all of it is there. Tensors have our names here.
 
-The shapes that a network needs are read off one that is built on the meta device: it has shapes and no numbers.
+Which shapes a network needs is read off one that is built on the meta device, where tensors have shapes and no numbers.
 """
 
 import re
@@ -22,7 +22,7 @@ _OUTPUT_NORM = re.compile(r"backbone\.norm\d\.")
 _LAYER_SCALE = re.compile(r"backbone\.stages\.\d\.\d+\.gamma")
 _SHOWN = 5
 _LETTERS = 80
-# What a network may have or lack, and the names of its tensors.
+# Parts that a network may have or not, and the names of their tensors.
 PARTS = {
     "output norms": re.compile(r"backbone\.norm[0-2]\."),
     "final norm": re.compile(r"backbone\.norm3\."),
@@ -32,20 +32,20 @@ PARTS = {
 
 
 def part_of(name: str) -> str | None:
-    """Return the entry of :data:`PARTS` that a tensor belongs to; None for those that no network may lack."""
+    """Return the optional part (:data:`PARTS`) that a tensor belongs to; None if every network must have the tensor."""
     return next((part for part, names in PARTS.items() if names.match(name)), None)
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network, as its tensors show it.
+    """What the tensors of a network show of it.
 
     Attributes:
-        depths: Blocks of each stage that is there.
-        channels: Their widths.
-        in_channels: Channels of the images.
-        use_grn: Whether its blocks have GRN (V2).
-        layer_scale: Whether its blocks have a layer scale (V1).
+        depths: Number of blocks of each stage; a file may lack the last stages.
+        channels: Number of channels of each of these stages.
+        in_channels: Number of channels of the images.
+        use_grn: Whether the blocks have GRN, as in V2.
+        layer_scale: Whether the blocks have a layer scale, as in V1.
     """
 
     depths: tuple[int, ...]
@@ -66,7 +66,7 @@ class Architecture:
 
 
 def infer(tensors: Mapping[str, Tensor]) -> Architecture:
-    """Read the architecture off names and shapes; what is inconsistent is left to :func:`find_problems`."""
+    """Read the architecture off names and shapes. They may contradict each other: :func:`find_problems` says so."""
     depths = [0] * NUM_STAGES
     channels = [0] * NUM_STAGES
     for name, tensor in tensors.items():
@@ -87,9 +87,12 @@ def infer(tensors: Mapping[str, Tensor]) -> Architecture:
 
 
 def find_problems(tensors: Mapping[str, Tensor], architecture: Architecture) -> list[str]:
-    """Return what keeps tensors from being the whole of ``architecture``, in words; empty if nothing does.
+    """Compare tensors with those that a network of this architecture has.
 
-    A part (:data:`PARTS`) may be absent, but not in halves.
+    An optional part (:data:`PARTS`) may be absent as a whole. If any tensor of it is there, all must be.
+
+    Returns:
+        One text for each kind of difference; empty if the tensors are the whole network.
     """
     expected = _expected_shapes(tensors, architecture)
     missing = [name for name in expected if name not in tensors]
@@ -105,7 +108,7 @@ def find_problems(tensors: Mapping[str, Tensor], architecture: Architecture) -> 
         for what, names in (
             ("missing", missing),
             ("of another shape", misfit),
-            ("that such a network has no place for", unknown),
+            ("unknown to such a network", unknown),
             ("with NaN or infinite numbers", infinite),
         )
         if names
@@ -113,7 +116,7 @@ def find_problems(tensors: Mapping[str, Tensor], architecture: Architecture) -> 
 
 
 def shorten(names: list[str]) -> str:
-    """Return the first few names, for messages; of a very long one what it begins with."""
+    """Return the first few names for a message; a very long name is cut."""
     shown = [name if len(name) <= _LETTERS else f"{name[:_LETTERS]}..." for name in names[:_SHOWN]]
     return "; ".join(shown) + ("; ..." if len(names) > _SHOWN else "")
 

@@ -1,4 +1,4 @@
-"""From a checkpoint file to one of another dialect."""
+"""From a checkpoint file to another one, in the dialect of another library."""
 
 import os
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from cnxv2_mm.checkpoints.target import check_target, write_tensors
 
 @dataclass(frozen=True)
 class Conversion:
-    """What became of every tensor of a file.
+    """What was done with each tensor of a file.
 
     Attributes:
-        source: The dialect it was in.
-        entry: The entry of the file that was read, '' for its top level.
-        architecture: The network it holds.
-        used: Names in the file of the tensors that were written, each as one tensor.
-        dropped: Reasons, and the names in the file that each leaves out.
-        missing: Parts that a whole model of the new dialect has and the file has not.
+        source: The dialect of the file that was read.
+        entry: The entry of that file which held the tensors, '' for its top level.
+        architecture: The network in it.
+        used: The tensors that were written, by their names in the file that was read.
+        dropped: The tensors that were not written, by their names in that file, for each reason.
+        missing: Parts that a complete model of the new dialect has and the file lacks.
     """
 
     source: str
@@ -41,19 +41,19 @@ def convert(
     trust_pickle: bool = False,
     overwrite: bool = False,
 ) -> Conversion:
-    """Write the network of one checkpoint in another dialect; nothing is written unless all of it can be.
+    """Write the network of one checkpoint in another dialect. If not all of it can be written, nothing is.
 
     Args:
         source: The checkpoint to read, see :func:`~cnxv2_mm.checkpoints.read.read_network`, also for ``prefix``,
             ``entry`` and ``trust_pickle``.
-        target: The new file, see :func:`cnxv2_mm.checkpoints.target.write_tensors`.
-        dialect: A name in :data:`~cnxv2_mm.checkpoints.dialects.DIALECTS`.
+        target: The file to write, see :func:`cnxv2_mm.checkpoints.target.write_tensors`.
+        dialect: The dialect to write, a name in :data:`~cnxv2_mm.checkpoints.dialects.DIALECTS`.
         overwrite: Replace the target if it exists. The source itself is never replaced.
 
     Raises:
-        OSError: There is no such file, no folder for the new one, or that exists or cannot be written.
-        ValueError: The file cannot be read, does not hold one whole network, or the dialect cannot express it; or the
-            target is the source.
+        OSError: The source does not exist, or the target cannot be written, or exists and may not be replaced.
+        ValueError: The source cannot be read or does not hold one whole network; the dialect cannot express that
+            network; or the target is the source.
     """
     if dialect not in DIALECTS:
         raise ValueError(f"dialect={dialect!r} is unknown; choose one of {', '.join(DIALECTS)}")

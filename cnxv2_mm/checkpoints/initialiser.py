@@ -1,6 +1,7 @@
-"""``init_cfg=dict(type='cnxv2_mm.Pretrained', ...)``: weights of any dialect, from a config.
+"""``init_cfg=dict(type='cnxv2_mm.Pretrained', ...)``: a config starts from weights of any dialect.
 
-mmengine's own initialiser loads what fits and logs the rest, so a misspelt prefix trains from random weights unseen.
+mmengine's own initialiser loads what fits and only logs the rest. With a misspelt prefix, training then starts from
+random weights, and nobody notices.
 """
 
 from mmengine.model import update_init_info
@@ -12,14 +13,14 @@ from cnxv2_mm.registry import WEIGHT_INITIALIZERS
 
 @WEIGHT_INITIALIZERS.register_module()
 class Pretrained:
-    """Starts a backbone, or the model around one, from a checkpoint; see :func:`cnxv2_mm.checkpoints.load.load`.
+    """Fill a backbone, or the model around one, from a checkpoint; see :func:`cnxv2_mm.checkpoints.load.load`.
 
     Args:
-        checkpoint: A file, an address or a name in ``cnxv2_mm.zoo``, in any dialect.
-        prefix: What stands before the network's names in the file; needed if there are several networks.
-        entry: The entry of the file that holds the weights; None for the averaged ones, if there are any.
-        trust_pickle: Read the file even if that runs code which is in it.
-        map_location: Accepted because mmengine's own initialiser has it; tensors go where the model is.
+        checkpoint: A file, an address or a name of ``cnxv2_mm.zoo``, in any dialect.
+        prefix: What stands before the names of the network in the file; needed if the file holds several networks.
+        entry: The entry of the file that holds the weights; None for the averaged weights, if the file has any.
+        trust_pickle: Read the file even if it then runs code that is in it.
+        map_location: Has no effect; mmengine's own initialiser has it. Tensors are copied to the device of the model.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""From a checkpoint file to the network in it: whole, and by our names."""
+"""From a checkpoint file to the network in it: whole, checked and with our names."""
 
 import os
 
@@ -16,15 +16,17 @@ def read_network(
 ) -> tuple[Translation, Architecture, str]:
     """Read the network of a checkpoint, check that it is whole, and translate it into our names.
 
-    The activation (exact GELU) and the eps of the norms (1e-6) are assumed: no tensor shows them. Networks of timm's
-    that are known to differ, by their sizes or by a ``config.json`` in the file's folder, are refused.
+    No tensor shows which activation a network has and which eps its norms have. The exact GELU and 1e-6 are assumed. A
+    network that is known to have others is refused: by its size (some of timm's), or by a ``config.json`` in the same
+    folder.
 
     Args:
-        checkpoint: See :func:`cnxv2_mm.checkpoints.files.read_tensors`, also for ``entry`` and ``trust_pickle``.
-        prefix: See :func:`cnxv2_mm.checkpoints.translate.to_ours`.
+        checkpoint: The file to read, see :func:`cnxv2_mm.checkpoints.files.read_tensors`, also for ``entry`` and
+            ``trust_pickle``.
+        prefix: What stands before the names of the network, see :func:`cnxv2_mm.checkpoints.translate.to_ours`.
 
     Returns:
-        The network, its architecture, and the entry of the file that it is from.
+        The network, its architecture, and the entry of the file that held it ('' for the top level).
 
     Raises:
         FileNotFoundError: There is no such file.

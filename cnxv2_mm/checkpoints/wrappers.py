@@ -1,4 +1,4 @@
-"""The levels that wrappers add to the names of tensors, and names without them.
+"""The levels that wrappers add to the names of tensors, and the names without these levels.
 
 A wrapper is a module that holds one other module and calls it, to distribute, average, compile or recompute it.
 It puts a level into the name of each tensor; without that level, the names are those of the network. A prefix such as

@@ -1,4 +1,4 @@
-"""Every published ConvNeXt V2 weight, as data: one row each, addresses by rule.
+"""The published ConvNeXt V2 weights: one row for each; the addresses follow from it by rules.
 
 Sources:
 - accuracies and files: ConvNeXt V2, arXiv 2301.00808, tables 14 and 15; facebookresearch/ConvNeXt-V2 @ 2553895;
@@ -21,7 +21,7 @@ from cnxv2_mm.backbone import ConvNeXtV2
 
 LICENCE = "CC-BY-NC 4.0"
 SOURCES = ("official", "timm", "mmpretrain", "huggingface")
-# Name -> the images that were seen, and how.
+# Name -> what the network was trained on, in this order.
 TRAININGS = MappingProxyType(
     {
         "fcmae": "ImageNet-1k without labels: encoder only, no head, no final norm",
@@ -53,14 +53,14 @@ _HUGGINGFACE_TAG = {"in1k": "1k", "in22k_in1k": "22k"}  # FCMAE's were never con
 
 @dataclass(frozen=True)
 class File:
-    """Where a weight can be had.
+    """A file with a weight, at one source.
 
     Attributes:
-        address: Of the file.
-        name: The file's name on this machine.
-        sha256: The first hexadecimal digits of its SHA-256; None: not published.
-        mirror: Another address of the same bytes.
-        hub_id: What timm or Hugging Face transformers load it by.
+        address: Its address.
+        name: Its name on this machine.
+        sha256: The first hexadecimal digits of its SHA-256; None if it is not published.
+        mirror: Another address of the same file.
+        hub_id: The name by which timm or Hugging Face transformers load it.
     """
 
     address: str
@@ -79,7 +79,7 @@ class Weight:
         training: A name in :data:`TRAININGS`.
         resolution: Side of the square images of the last training, in pixels.
         paper_top1: ImageNet-1k validation accuracy that the paper reports, in percent; None for FCMAE.
-        mmpretrain_top1: The same, evaluated again by mmpretrain on the converted weights.
+        mmpretrain_top1: The same accuracy, measured again by mmpretrain with the converted weights.
         mmpretrain_top5: Top-5 accuracy of that evaluation.
         mmpretrain_sha256: The first eight digits of the SHA-256 of mmpretrain's file.
     """
@@ -96,7 +96,7 @@ class Weight:
 
     @property
     def name(self) -> str:
-        """Ours: ``convnextv2_<size>_<training>``, with ``_<resolution>`` after it unless that is 224."""
+        """Our name: ``convnextv2_<size>_<training>``, followed by ``_<resolution>`` unless that is 224."""
         return f"convnextv2_{self.size}_{self.training}{self._suffix('_')}"
 
     @property
@@ -106,12 +106,12 @@ class Weight:
 
     @property
     def parameters(self) -> int:
-        """Numbers in the file: the classifier's with its head, for FCMAE the encoder's."""
+        """Number of parameters in the file: a classifier with its head, or the encoder alone for FCMAE."""
         return count_parameters(self.size, num_classes=0 if self.training == "fcmae" else _CLASSES)
 
     @property
     def files(self) -> dict[str, File]:
-        """Source -> file, for the sources that have it, in the order of :data:`SOURCES`."""
+        """The file at each source that has the weight, by the name of the source, in the order of :data:`SOURCES`."""
         model = f"convnextv2_{self.size}"
         official = f"{_OFFICIAL}/{_OFFICIAL_FILE[self.training].format(model, self.resolution)}"
         converted = (

@@ -47,7 +47,7 @@ HOSTILE = {
     ),
     "half of the GRN": (
         half_of_grn,
-        r"its tensors are 5 missing \(backbone\.stages\.0\.0\.grn\.gamma; .*get or write it",
+        r"it is not a whole network; tensors: 5 missing \(backbone\.stages\.0\.0\.grn\.gamma; .*download it",
     ),
     "a stage without its blocks": (
         lambda tensors: without(tensors, "stages.2.0.", "stages.2.1.", "stages.2.blocks.", "stages.2.layers."),
@@ -61,7 +61,7 @@ HOSTILE = {
         lambda tensors: without(tensors, "fc.weight", "head.weight", "classifier.weight"),
         r"1 missing \(head\.fc\.weight",
     ),
-    "NaN inside": (with_nan, r"1 with NaN or infinite numbers \(backbone\.stages\.0\.0\.grn\.gamma\): .* diverged"),
+    "NaN inside": (with_nan, r"1 with NaN or infinite numbers \(backbone\.stages\.0\.0\.grn\.gamma\)\. .* diverged"),
     "another width": (
         lambda tensors: {n: t[:-1] if n.endswith("norm.weight") else t for n, t in tensors.items()},
         r"of another shape \(backbone\..*norm\.weight \(\d+,\) instead of \(\d+,\)",
@@ -97,5 +97,5 @@ def test_a_bad_network_is_refused_and_nothing_is_written_or_loaded(case, dialect
 )
 def test_extra_names_in_the_network_are_refused(dialect, name, tmp_path):
     torch.save(in_dialect(random_network(), dialect) | {name: torch.ones(3)}, tmp_path / "extra.pth")
-    with pytest.raises(ValueError, match=rf"extra\.pth': .* 1 unknown to the dialect \({name}\): it was cut"):
+    with pytest.raises(ValueError, match=rf"extra\.pth': .* 1 unknown to the dialect \({name}\)\. The file was cut"):
         read_network(tmp_path / "extra.pth")

@@ -2,17 +2,13 @@
 
 import copy
 import re
-import subprocess
-import sys
 
 import pytest
 import timm
 import torch
-from mmengine.model import PretrainedInit
 from mmengine.registry import MODELS
 
 from cnxv2_mm import ConvNeXtV2
-from cnxv2_mm.backbone import make_strict
 from tests.conftest import photographs, relative_error, wake_grn
 
 SMALL = {"depths": (1, 1, 2, 1), "channels": (8, 16, 24, 32)}
@@ -322,28 +318,3 @@ def test_visible_of_a_wrong_shape_is_refused(shape):
 def test_encoding_needs_all_stages():
     with pytest.raises(ValueError, match=r"out_indices=\(1,\) builds only 2 of the 4 stages"):
         ConvNeXtV2(SMALL, out_indices=(1,)).encode_visible(photographs(1), torch.ones(1, 3, 2, dtype=torch.bool))
-
-
-@pytest.mark.parametrize("kind", ["Pretrained", PretrainedInit])
-def test_mmengine_s_lenient_initialiser_is_never_used(kind):
-    plain = {"type": kind, "checkpoint": "x"}
-    strict = {"type": "cnxv2_mm.Pretrained", "checkpoint": "x"}
-    constant = {"type": "Constant", "layer": "Linear", "val": 0.5}
-    assert make_strict(plain) == strict
-    assert make_strict([plain, constant]) == [constant, strict]
-    assert make_strict(None) is None
-    assert plain["type"] == kind
-
-
-def test_the_file_of_the_backbone_alone_brings_the_strict_initialiser(tmp_path):
-    """The backbone names it without importing it: it is in a folder that needs the backbone."""
-    torch.save({"stem": torch.ones(1)}, tmp_path / "other.pth")  # mmengine would log this and go on
-    code = (
-        "from cnxv2_mm.backbone import ConvNeXtV2\n"
-        f"weights = dict(type='Pretrained', checkpoint={str(tmp_path / 'other.pth')!r})\n"
-        f"ConvNeXtV2({SMALL}, init_cfg=weights).init_weights()"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "ValueError: checkpoint=" in done.stderr
-    assert "it holds no ConvNeXt" in done.stderr

@@ -11,9 +11,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from cnxv2_mm.backbone import NUM_STAGES, ConvNeXtV2
+from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.fcmae import FCMAE
-from cnxv2_mm.variants import VARIANTS
+from cnxv2_mm.variants import NUM_STAGES, VARIANTS
 
 _WIDEST = 1 << 20  # channels; a network beyond would overflow PyTorch's sizes
 _BLOCK = re.compile(r"backbone\.stages\.(\d)\.(\d+)\.")

@@ -6,13 +6,13 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from cnxv2_mm.command_line import command
 from cnxv2_mm.zoo.table import SOURCES, WEIGHTS, File, Weight
 
 _NAME = re.compile(r"(?:(?P<source>\w+):)?(?P<name>convnextv2_\w+)")
 # OpenMMLab's file names: <model>_<date>-<first eight digits of the SHA-256>.<ending>
 _OPENMMLAB_HASH = re.compile(r"_20\d{6}-([0-9a-f]{8})\.\w+$")
 _URL = re.compile(r"[!-~]+")  # printable ASCII without a space
-_LIST = "`python tools/zoo.py list` shows them all"
 
 
 def is_name(text: str) -> bool:
@@ -34,7 +34,7 @@ def find_weight(name: str) -> Weight:
     if bare not in WEIGHTS:
         near = difflib.get_close_matches(bare, WEIGHTS, n=3)
         hint = f"did you mean {', '.join(near)}? " if near else ""
-        raise ValueError(f"weight {name!r} is unknown; {hint}{_LIST}")
+        raise ValueError(f"weight {name!r} is unknown; {hint}`{command('zoo')} list` shows them all")
     return WEIGHTS[bare]
 
 

@@ -1,14 +1,22 @@
-"""The table in the form that OpenMMLab's tools read: ``model-index.yml`` and the metafile it imports."""
+"""For developers: write the zoo's table in the form that OpenMMLab's tools read, after a change of the table.
 
+python tools/model_index.py
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import mmengine
 
-from cnxv2_mm.zoo.table import WEIGHTS, Weight
+from cnxv2_mm import command_line
+from cnxv2_mm.zoo import WEIGHTS, Weight
 
+ROOT = Path(__file__).parents[1]
 _COLLECTION = "ConvNeXt V2"
 _METAFILE = "configs/metafile.yml"
-_HEADER = "# Written by `python tools/zoo.py index` from cnxv2_mm/zoo/table.py; change that, not this.\n"
+_HEADER = "# Written by `python tools/model_index.py` from cnxv2_mm/zoo/table.py; change that, not this.\n"
 _NOTICE = """# The weights are CC-BY-NC 4.0 (no commercial use) and not part of this repository.
 # Every accuracy is the paper's (arXiv 2301.00808), none was measured here.
 """
@@ -19,8 +27,15 @@ _TRAINING_DATA = {
 }
 
 
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=f"Write model-index.yml and {_METAFILE} from cnxv2_mm/zoo/table.py.")
+    parser.add_argument("--to", type=Path, metavar="FOLDER", default=ROOT, help="default: the repository")
+    command_line.add_traceback_option(parser)
+    return parser.parse_args(argv)
+
+
 def index_files() -> dict[str, str]:
-    """Path from the repository's root -> text, for each file of the index."""
+    """Return the text of each file of the index, by its path from the repository's root."""
     metafile = {
         "Collections": [
             {
@@ -49,7 +64,7 @@ def _model(weight: Weight) -> dict[str, Any]:
         "Parameters": weight.parameters,
         "License": weight.licence,
     }
-    model = {"Name": weight.name, "In Collection": _COLLECTION, "Metadata": metadata}
+    model: dict[str, Any] = {"Name": weight.name, "In Collection": _COLLECTION, "Metadata": metadata}
     if weight.paper_top1 is not None:
         metadata["Results From"] = f"the paper, table {weight.paper_table}"
         model["Results"] = [
@@ -64,3 +79,16 @@ def _model(weight: Weight) -> dict[str, Any]:
 
 def _yaml(content: dict[str, Any]) -> str:
     return mmengine.dump(content, file_format="yaml", sort_keys=False)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the files and print where they are."""
+    args = parse_args(argv)
+    for path, text in index_files().items():
+        (args.to / path).parent.mkdir(parents=True, exist_ok=True)
+        (args.to / path).write_text(text)
+        print(args.to / path)
+
+
+if __name__ == "__main__":
+    command_line.run("model_index", main)

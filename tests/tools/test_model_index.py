@@ -1,6 +1,7 @@
 """Read back by the library that OpenMMLab's tools read it with."""
 
 import pytest
+from mmengine.config import Config
 from modelindex.load_model_index import load
 
 from cnxv2_mm.zoo import WEIGHTS
@@ -24,6 +25,11 @@ def test_openmmlabs_tools_read_every_weight():
     assert models.keys() == WEIGHTS.keys()
     for name, model in models.items():
         weight = WEIGHTS[name]
+        recipe = Config.fromfile(ROOT / model.config)
+        loader = recipe.train_dataloader if weight.training == "fcmae" else recipe.test_dataloader
+        sizes = [step.get("crop_size") or step.get("scale") for step in loader.dataset.pipeline]
+        assert recipe.model.backbone.arch == weight.size
+        assert weight.resolution in sizes or (weight.resolution, weight.resolution) in sizes
         assert model.weights == weight.files["official"].address
         assert model.in_collection == "ConvNeXt V2"
         assert model.metadata.parameters == weight.parameters

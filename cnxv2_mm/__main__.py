@@ -67,7 +67,7 @@ def find_tool(name: str) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tool as if its file had been started."""
+    """Run the tool as if its file had been started; without arguments, print what there is to run."""
     parser = argparse.ArgumentParser(
         prog="cnxv2",
         usage="cnxv2 COMMAND ARGUMENTS",
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--version", action="version", version=f"cnxv2_mm {__version__}")
     parser.add_argument("command", metavar="COMMAND", help="what to run")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENTS", help="what the command takes")
-    args = parser.parse_args(argv)
+    args = parser.parse_args((sys.argv[1:] if argv is None else argv) or ["--help"])
     try:
         tool = find_tool(args.command)
     except (ValueError, ModuleNotFoundError) as error:

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
 PACKAGE = "cnxv2_mm"
-_get_cfg_path = Config._get_cfg_path  # mmengine's own, before it is told
+_get_cfg_path = Config._get_cfg_path  # mmengine's own, before it is told of us
 
 
 def shipped_folder(library: str) -> Path:
@@ -31,17 +31,21 @@ def shipped_folder(library: str) -> Path:
 def tell_mmengine() -> None:
     """Let mmengine find and build configs that are named ``cnxv2_mm::...`` and ``mmseg::...``.
 
-    mmengine has a table of the libraries that it knows. We are not in it, and mmseg's entry is the name of its original
-    package: the maintained one is called onedl-mmsegmentation.
-
-    mmengine marks what is inherited as ``mmdet::...`` with ``_scope_='mmdet'``: types without a prefix are mmdet's. In
-    our configs they are those of the config's ``default_scope``, and ours have a prefix. So ours get no mark.
+    mmengine reads such names by a table of the libraries that it knows. We are not in it, and mmseg's entry is the name
+    of its original package: the maintained one is called onedl-mmsegmentation.
     """
     MODULE2PACKAGE[PACKAGE] = PACKAGE
     MODULE2PACKAGE["mmseg"] = "mmseg"
-    Config._get_cfg_path = staticmethod(_path_and_scope)
+    Config._get_cfg_path = staticmethod(_file_and_scope)
 
 
-def _path_and_scope(cfg_path: str, filename: str) -> tuple[str, str | None]:
-    path, scope = _get_cfg_path(cfg_path, filename)
-    return path, None if scope == PACKAGE else scope
+def _file_and_scope(path: str, inheriting: str) -> tuple[str, str | None]:
+    """Return where an inherited config is, and whose types are meant in it where they have no prefix.
+
+    mmengine reads ``mmdet::...`` as mmdet's types. In our configs they are those of the config's ``default_scope``, and
+    our own types have a prefix: nobody's in particular.
+    """
+    library, separator, name = path.partition("::")
+    if separator and library == PACKAGE:
+        return str(shipped_folder(PACKAGE) / "configs" / name), None
+    return _get_cfg_path(path, inheriting)

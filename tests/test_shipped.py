@@ -4,7 +4,6 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
-from cnxv2_mm import shipped
 from cnxv2_mm.shipped import shipped_folder
 from tests.test_structure import ROOT
 
@@ -26,19 +25,12 @@ def test_a_library_that_is_not_there(library):
         shipped_folder(library)
 
 
-def test_types_of_other_libraries_in_an_inherited_config_of_ours_are_found(tmp_path, monkeypatch):
-    """mmengine marks what is inherited by a library's name; test_wheel.py trains such a config."""
-    find = shipped._get_cfg_path
-
-    def find_installed(path, filename):  # this checkout need not be installed
-        library, mark, name = path.partition("::")
-        ours = mark and library == "cnxv2_mm"
-        return (str(ROOT / "configs" / name), library) if ours else find(path, filename)
-
-    monkeypatch.setattr(shipped, "_get_cfg_path", find_installed)
+@pytest.mark.parametrize("path", ["fcmae/folder.py", "imagenet/convnextv2-tiny_32xb32-300e_in1k.py"])
+def test_a_config_that_inherits_ours_by_name_is_ours(path, tmp_path):
+    """mmengine marks what is inherited as the library's, but ours uses the types of others; test_wheel.py trains one."""
     file = tmp_path / "own.py"
-    file.write_text('_base_ = ["cnxv2_mm::fcmae/folder.py"]')
+    file.write_text(f'_base_ = ["cnxv2_mm::{path}"]')
     config = Config.fromfile(file)
-    assert config.to_dict() == Config.fromfile(ROOT / "configs/fcmae/folder.py").to_dict()
+    assert config.to_dict() == Config.fromfile(ROOT / "configs" / path).to_dict()
     init_default_scope(config.default_scope)
     assert type(MODELS.build(config.model.data_preprocessor)).__module__.startswith("mmpretrain")

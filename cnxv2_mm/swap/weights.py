@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from cnxv2_mm import zoo
+from cnxv2_mm.command_line import command
 from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.swap.refusal import SwapRefused
 
@@ -77,7 +78,7 @@ def _check_source(checkpoint: str) -> None:
     near = difflib.get_close_matches(checkpoint, zoo.WEIGHTS, n=1)
     raise ValueError(
         f"checkpoint={checkpoint!r} is no file here, no address (https://...) and no name of the zoo"
-        f"{f'; did you mean {near[0]}?' if near else ''} (`python tools/zoo.py list` shows the names; {NO_WEIGHTS!r} "
+        f"{f'; did you mean {near[0]}?' if near else ''} (`{command('zoo')} list` shows the names; {NO_WEIGHTS!r} "
         "is a random start)"
     )
 

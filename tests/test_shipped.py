@@ -27,7 +27,7 @@ def test_a_library_that_is_not_there(library):
 
 @pytest.mark.parametrize("path", ["fcmae/folder.py", "imagenet/convnextv2-tiny_32xb32-300e_in1k.py"])
 def test_a_config_that_inherits_ours_by_name_is_ours(path, tmp_path):
-    """mmengine marks what is inherited as the library's, but ours uses the types of others; test_wheel.py trains one."""
+    """mmengine marks what is inherited as the library's, but ours uses other libraries' types (see test_wheel.py)."""
     file = tmp_path / "own.py"
     file.write_text(f'_base_ = ["cnxv2_mm::{path}"]')
     config = Config.fromfile(file)

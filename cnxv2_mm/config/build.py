@@ -33,7 +33,7 @@ def on_meta() -> Iterator[None]:
 def build_on_meta(config: Mapping[str, Any] | Sequence[Any], scope: str | None = None) -> nn.Module:
     """Build a model on the meta device, where tensors have shapes but no numbers: it takes no memory.
 
-    A constructor that reads numbers is run on the CPU instead, and what it made is moved.
+    If a constructor reads numbers, the model is built on the CPU instead and then moved.
 
     Args:
         config: A model or a part of one; a list of parts becomes a chain. It is not changed.

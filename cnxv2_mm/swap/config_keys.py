@@ -147,7 +147,7 @@ def new_channels(
         index = settings.get(_MAP_INDEX)
         if type(index) is int and -len(old) <= index < len(old):
             return (new[index], True) if old[index] == value else None
-        if value in old:  # the deepest map with so many channels
+        if value in old:  # the deepest map with this number of channels
             deepest = max(i for i, channels in enumerate(old) if channels == value)
             return new[deepest], not nested
     if key == _OUTPUT_CHANNELS and _REGION_STRIDES in settings and value == old[-1]:

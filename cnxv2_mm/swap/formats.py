@@ -49,7 +49,7 @@ def needs_contiguous(model: Mapping[str, Any], maps: Maps, scope: str) -> bool:
         calls = try_run(f"building {part.name} with numbers", _calls, part, model, maps.image_size, scope)
         for call in [] if isinstance(calls, Failure) else calls:
             tried = try_run(f"running {part.name} with numbers", _try_both, call, inputs)
-            if isinstance(tried, Failure):  # it needs more than maps; what it does less may need fewer
+            if isinstance(tried, Failure):  # it needs more than maps; the next method may not
                 continue
             refused, _ = tried
             if refused:

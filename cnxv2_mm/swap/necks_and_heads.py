@@ -22,8 +22,8 @@ _BY_HAND = "write the config as docs/swap.md shows under 'By hand', and set what
 def adapt(model: MutableMapping[str, Any], old: Maps, new: Maps, scope: str) -> list[str]:
     """Change the configs of a model's necks and heads so that they read the new maps.
 
-    The first neck reads the maps of the backbone. If what it makes of them has the same shapes as before, the parts
-    behind it stay as they are, else they are changed too. Without a neck, the heads read the maps.
+    The first neck reads the maps of the backbone. If its outputs have the same shapes as before, the parts behind it
+    are not changed; else they are changed too. Without a neck, the heads read the maps.
 
     Args:
         model: The part of the config that has the backbone.

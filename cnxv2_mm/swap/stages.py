@@ -13,8 +13,8 @@ from cnxv2_mm.variants import LAST_STRIDE, STRIDES, Variant
 
 # An old network is compared with this size, which is as large as a ResNet-50, whatever size the user chooses.
 _USUAL = "tiny"
-# An old network up to so many times as large as the first stages may be replaced by them, such as a ResNet-152 without
-# its last stage.
+# The first stages may replace an old network that has up to this many times their parameters, such as a ResNet-152
+# without its last stage.
 _MOST_TIMES = 4
 
 

@@ -55,7 +55,7 @@ def drop_unused_maps(model: MutableMapping[str, Any], maps: Maps, scope: str) ->
 def _used_by(config: Any, module: nn.Module | Failure, maps: Maps) -> set[int]:
     """Return the indices of the maps that the results of a part depend on in training.
 
-    A part that does not build or run on the meta device is not asked: what its config says holds.
+    If the part does not build or run on the meta device, the maps that its config names are taken.
     """
     found = module if isinstance(module, Failure) else try_run("running it for gradients", _depends_on, module, maps)
     return maps_named(config, len(maps.shapes)) if found is None or isinstance(found, Failure) else found

@@ -56,7 +56,7 @@ def test_the_printed_table_has_every_address_in_one_piece_and_the_licence(capsys
 
 
 def test_a_choice_of_nothing_is_said():
-    with pytest.raises(SystemExit, match="no published weight is like that"):
+    with pytest.raises(SystemExit, match="no published weight fits all of these options"):
         zoo.main(["list", "--source", "huggingface", "--training", "fcmae"])
 
 

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo demo-quick demo-swap demo-swap-quick test test-minkowski lint install clean
+.PHONY: demo demo-quick demo-swap demo-swap-quick test test-minkowski lint release install clean
 
 install: $(VENV)/.installed
 
@@ -55,6 +55,15 @@ $(VENV)/.minkowski: $(VENV)/.installed
 lint: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m codespell_lib
+
+# What a release is: an sdist, the wheel that it gives, both checked, and the wheel used outside of the checkout.
+release: install
+	rm -rf build dist
+	$(RUN) -m build --no-isolation
+	$(RUN) -m twine check --strict dist/*
+	$(RUN) -m pytest tests/test_wheel.py
 
 clean:
 	rm -rf work_dirs data build dist *.egg-info .pytest_cache .ruff_cache

@@ -15,6 +15,7 @@ PACKAGE = ROOT / "cnxv2_mm"
 ROWS = [
     "version",
     "command_line",
+    "shipped",
     "whole_file",
     "arguments",
     "mmcv_ops",

@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_differences(load_config(args.config), result.config, console)
     for note in result.notes:
         console.print(f"- {note}")
-    console.print(f"{args.output} is written. Train it: python tools/train.py {args.output}")
+    console.print(f"{args.output} is written. Train it: {command_line.command('train')} {args.output}")
     return 0
 
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnxv2_mm.variants import VARIANTS
+from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, VARIANTS
 
-NUM_STAGES = 4
-_PIXELS = 32**2  # that a cell of the last stage covers, and the decoder predicts
+_PIXELS = LAST_STRIDE**2  # that a cell of the last stage covers, and the decoder predicts
 _BLOCK = re.compile(r"backbone\.stages\.(\d)\.(\d+)\.")
 _LAYER_SCALE = re.compile(r"backbone\.stages\.\d\.\d+\.gamma")
 _SHOWN = 5

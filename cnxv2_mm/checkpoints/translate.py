@@ -9,19 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnxv2_mm.checkpoints.architecture import (
-    NUM_STAGES,
-    PARTS,
-    Architecture,
-    find_problems,
-    infer,
-    part_of,
-    shorten,
-)
+from cnxv2_mm.checkpoints.architecture import PARTS, Architecture, find_problems, infer, part_of, shorten
 from cnxv2_mm.checkpoints.detect import Place, find_network, first_levels, without_wrappers
 from cnxv2_mm.checkpoints.dialects import FINAL_NORM, Dialect, Row
 from cnxv2_mm.checkpoints.relatives import find_differences, find_unseen_difference
 from cnxv2_mm.checkpoints.weights import as_weight
+from cnxv2_mm.variants import NUM_STAGES
 
 # Buffers by which mmengine's and PyTorch's averaged models count their steps.
 _COUNTERS = ("steps", "n_averaged")

@@ -9,9 +9,8 @@ from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.swap import dry_run
 from cnxv2_mm.swap.old_backbone import NUM_IMAGES, Maps
 from cnxv2_mm.swap.refusal import SwapRefused
-from cnxv2_mm.variants import Variant
+from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, STRIDES, Variant
 
-_STRIDES = (4, 8, 16, 32)
 # The size whose stages tell, whatever size the user chooses, how much of a network leads to a map: that of a ResNet-50.
 _USUAL = "tiny"
 # Old networks up to so many times as large may be replaced by the first stages: a ResNet-152 without its last stage.
@@ -34,7 +33,7 @@ class Stages:
         """Return what the new backbone returns; ``pooled``: one vector for each image."""
         shapes = []
         for i in self.out_indices:
-            stride = min(_STRIDES[i], self.output_stride)
+            stride = min(STRIDES[i], self.output_stride)
             cells = () if pooled else tuple(size // stride for size in image_size)
             shapes.append((NUM_IMAGES, variant.channels[i], *cells))
         return Maps(tuple(shapes), image_size)
@@ -55,13 +54,13 @@ def choose_stages(maps: Maps, from_last_stage: bool) -> Stages:
     if () in maps.cells:
         if len(maps.cells) > 1:
             raise SwapRefused("other outputs", f"The backbone returns {len(maps.cells)} vectors for each image.")
-        return Stages((3,), 32)
+        return Stages((NUM_STAGES - 1,), LAST_STRIDE)
     strides = [_stride(cells, maps.image_size) for cells in maps.cells]
     deepest = strides[-1]
     repeated = len(set(strides)) < len(strides)
     whole = _takes_the_whole_network(maps, deepest)
-    output_stride = deepest if (from_last_stage or repeated or whole) and deepest in (8, 16) else 32
-    available = [min(stride, output_stride) for stride in _STRIDES]
+    output_stride = deepest if (from_last_stage or repeated or whole) and deepest in STRIDES[1:-1] else LAST_STRIDE
+    available = [min(stride, output_stride) for stride in STRIDES]
     chosen: list[int] = []
     last = len(available)
     for stride in reversed(strides):  # the deepest stage of a stride first
@@ -70,7 +69,7 @@ def choose_stages(maps: Maps, from_last_stage: bool) -> Stages:
             raise SwapRefused(
                 "strides",
                 f"The old maps have strides {tuple(strides)}; ConvNeXt V2 has one map each of strides "
-                f"{', '.join(map(str, _STRIDES))}, or several at the last stride if it is dilated to 16 or 8.",
+                f"{', '.join(map(str, STRIDES))}, or several at the last stride if it is dilated to 16 or 8.",
                 "choose out_indices of the backbone whose strides the neck and the heads can work with.",
             )
         chosen.insert(0, last)
@@ -93,11 +92,11 @@ def in_millions(number: int) -> str:
 
 def _takes_the_whole_network(maps: Maps, deepest: int) -> bool:
     """Whether the deepest map is that of a whole network, and not of the first stages of one."""
-    if not maps.sources or deepest not in _STRIDES[:-1]:
+    if not maps.sources or deepest not in STRIDES[:-1]:
         return False
     source = maps.sources[-1]
-    first_stages = _num_params(_USUAL, _STRIDES.index(deepest))
-    return (source.one_stride and deepest != _STRIDES[0]) or source.num_params > _MOST_TIMES * first_stages
+    first_stages = _num_params(_USUAL, STRIDES.index(deepest))
+    return (source.one_stride and deepest != STRIDES[0]) or source.num_params > _MOST_TIMES * first_stages
 
 
 @cache

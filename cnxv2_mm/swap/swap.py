@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from mmengine.config import Config, ConfigDict
 
-from cnxv2_mm.backbone import NUM_STAGES
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.swap import dry_run
 from cnxv2_mm.swap.formats import needs_contiguous
@@ -21,7 +20,7 @@ from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.swap.stages import Stages, choose_stages, in_millions
 from cnxv2_mm.swap.unused_maps import drop_unread
 from cnxv2_mm.swap.weights import forget_old_weights, init_cfg
-from cnxv2_mm.variants import find_variant
+from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, find_variant
 
 PACKAGE = "cnxv2_mm"
 TYPE = f"{PACKAGE}.ConvNeXtV2"
@@ -191,7 +190,7 @@ def _new_backbone(
     config: dict[str, Any] = {"type": TYPE, "arch": arch}
     if stages.out_indices != (0, 1, 2, 3):
         config["out_indices"] = stages.out_indices
-    if stages.output_stride != 32:
+    if stages.output_stride != LAST_STRIDE:
         config["output_stride"] = stages.output_stride
     if old.in_channels != 3:
         config["in_channels"] = old.in_channels
@@ -222,7 +221,7 @@ def _notes(
     ]
     if 4 * num_params < before:
         notes.append("backbone: less than a quarter of the old one's parameters; a larger --arch has more")
-    if stages.output_stride != 32:
+    if stages.output_stride != LAST_STRIDE:
         notes.append(f"backbone: dilated to stride {stages.output_stride}, as the old one's last map")
     left_out = NUM_STAGES - 1 - stages.out_indices[-1]
     if left_out:

@@ -1,6 +1,6 @@
-"""How much of a model a loaded checkpoint fills, asked before it is used.
+"""How much of a model a loaded checkpoint fills. A run that would use random weights instead is refused.
 
-mmengine logs the names that do not fit and goes on, with whatever is left at its random start.
+mmengine only logs the names that do not fit. The rest of the model keeps its random start.
 """
 
 import logging
@@ -22,16 +22,16 @@ _LEAST_OF_BACKBONE = 0.8
 
 
 class RequireWeights(Hook):
-    """Refuses to go on when a loaded checkpoint leaves a parameter of the model at its random start.
+    """A hook that ends the run if a loaded checkpoint does not fill every parameter of the model.
 
-    A test would report the scores of noise, a resumed training would not be the one that was interrupted.
+    Otherwise a test would report the scores of random weights, and a resumed training would be another one.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Compare names and shapes.
+        """Compare names and shapes of the parameters.
 
         Raises:
-            ValueError: names the parameters that the checkpoint lacks or holds in another shape.
+            ValueError: The checkpoint lacks a parameter, or has it in another shape.
         """
         filled = filled_parameters(runner.model, checkpoint)
         wrong = [name for name, is_filled in filled.items() if not is_filled]
@@ -44,16 +44,16 @@ class RequireWeights(Hook):
 
 
 class RequireSomeWeights(Hook):
-    """Refuses to train from a ``load_from`` that fills hardly anything, and says what the others leave out.
+    """A hook that ends the run if ``load_from`` fills hardly anything, and logs what other files leave out.
 
-    A part may well stay unfilled: new classes have a new head, and a backbone may come from ``init_cfg``.
+    Some parts may stay unfilled: new classes need a new head, and ``init_cfg`` may fill the backbone.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Compare names and shapes, for the whole model and for each of its parts.
 
         Raises:
-            ValueError: less than a tenth of the parameters is filled, or the backbone is in part.
+            ValueError: Less than a tenth of the parameters are filled, or only a part of the backbone is.
         """
         filled = filled_parameters(runner.model, checkpoint)
         parts: dict[str, list[bool]] = {}
@@ -75,7 +75,10 @@ class RequireSomeWeights(Hook):
 
 
 def filled_parameters(model: nn.Module, checkpoint: Mapping[str, Any]) -> dict[str, bool]:
-    """Which parameters a checkpoint has, by name and shape; by name alone where FSDP has cut them into shards."""
+    """Return for each parameter of a model whether a checkpoint has it.
+
+    Names and shapes are compared; under FSDP names alone, since a process has only a shard of each parameter.
+    """
     sharded = isinstance(model, FullyShardedDataParallel)
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module

@@ -1,4 +1,4 @@
-"""Mixed precision: ``--amp``, on machines with and without an accelerator."""
+"""Mixed precision (``--amp``), with and without a GPU."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,12 +30,16 @@ class CpuAmpOptimWrapper(OptimWrapper):
 
 
 def use_amp(config: Config) -> None:
-    """Train in mixed precision.
+    """Change a config so that it trains in mixed precision.
 
-    A config that already does keeps its data type. On a CPU autocast knows bfloat16 only.
+    A config that already does keeps its data type. On a CPU the data type is always bfloat16.
+
+    Args:
+        config: A whole config; edited in place.
 
     Raises:
-        ValueError: the config has no optimiser wrapper, or neither ``OptimWrapper`` nor ``AmpOptimWrapper``.
+        ValueError: The config has no optimiser wrapper, or one that is neither ``OptimWrapper`` nor
+            ``AmpOptimWrapper``.
     """
     wrapper = config.get("optim_wrapper")
     if wrapper is None:
@@ -56,10 +60,10 @@ def use_amp(config: Config) -> None:
 
 
 def check_amp_device(config: Config) -> None:
-    """Refuse mmengine's mixed precision on a machine without accelerator, with the way out.
+    """Refuse mmengine's mixed precision on a machine without an accelerator, where it cannot run.
 
     Raises:
-        ValueError: ``AmpOptimWrapper`` on the CPU.
+        ValueError: The config has ``AmpOptimWrapper`` and the machine has a CPU alone.
     """
     if get_device() == "cpu" and type_name(config.get("optim_wrapper")) == "AmpOptimWrapper":
         raise ValueError(

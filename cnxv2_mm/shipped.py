@@ -34,8 +34,8 @@ def tell_mmengine() -> None:
     mmengine has a table of the libraries that it knows. We are not in it, and mmseg's entry is the name of its original
     package: the maintained one is called onedl-mmsegmentation.
 
-    mmengine marks what is inherited as ``mmdet::...`` with ``_scope_='mmdet'``: types without a prefix are mmdet's. In our
-    configs they are those of the config's ``default_scope``, and ours have a prefix. So ours get no mark.
+    mmengine marks what is inherited as ``mmdet::...`` with ``_scope_='mmdet'``: types without a prefix are mmdet's. In
+    our configs they are those of the config's ``default_scope``, and ours have a prefix. So ours get no mark.
     """
     MODULE2PACKAGE[PACKAGE] = PACKAGE
     MODULE2PACKAGE["mmseg"] = "mmseg"

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from cnxv2_mm.arguments import check_argument, check_count
-from cnxv2_mm.checkpoints import make_strict
+from cnxv2_mm.init_cfg import make_strict
 from cnxv2_mm.kernels import grn_mlp, is_traced, leave_to_compiler, may_bypass
 from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.layers import GRN, GRN_EPS, DropPath, check_drop_path_rate

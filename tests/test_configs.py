@@ -5,7 +5,8 @@ import re
 import pytest
 from mmengine.registry import init_default_scope
 
-from cnxv2_mm.analysis.flops import analyse, build_on_meta
+from cnxv2_mm.analysis.flops import analyse
+from cnxv2_mm.config.build import build_on_meta
 from tests.configs.common import ROOT, build, load, optimizer_groups
 from tests.stock_mmengine import read_by_stock_mmengine
 

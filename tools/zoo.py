@@ -15,9 +15,6 @@ from typing import Any
 from rich.table import Table
 
 from cnxv2_mm import command_line, zoo
-from cnxv2_mm.zoo.index import index_files
-
-ROOT = Path(__file__).parents[1]
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -37,8 +34,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "name", help="convnextv2_tiny_fcmae; timm:convnextv2_tiny_fcmae for another source; or an address"
     )
     fetching.add_argument("--to", type=Path, metavar="FOLDER", help="default: the folder where configs look for it")
-    indexing = commands.add_parser("index", help="for developers: write model-index.yml and its metafile anew")
-    indexing.add_argument("--to", type=Path, metavar="FOLDER", default=ROOT)
     command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
 
@@ -98,13 +93,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             # In a file or a pipe there is no window to fit into.
             console = command_line.console(width=None if sys.stdout.isatty() else 250)
             console.print(as_table(weights, args.source or "official"))
-    elif args.command == "download":
-        print(zoo.fetch(args.name, args.to))
     else:
-        for path, text in index_files().items():
-            (args.to / path).parent.mkdir(parents=True, exist_ok=True)
-            (args.to / path).write_text(text)
-            print(args.to / path)
+        print(zoo.fetch(args.name, args.to))
 
 
 if __name__ == "__main__":

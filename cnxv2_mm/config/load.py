@@ -14,13 +14,13 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     """Read a config and merge the command line's changes.
 
     Args:
-        path: a file, or ``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py`` for a config that ships with a library.
-        options: dotted keys and their new values.
+        path: A file, or ``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py`` for a config that ships with a library.
+        options: Dotted keys and their new values.
 
     Raises:
-        FileNotFoundError: no such file.
-        ModuleNotFoundError: the library before ``::`` is not installed.
-        ValueError: whatever is wrong with the file or the options; names the file, and the line where it is known.
+        FileNotFoundError: There is no such file.
+        ModuleNotFoundError: The library before ``::`` is not installed.
+        ValueError: The file or the options have a mistake; the message names the file, and the line if it is known.
     """
     file = shipped_config(path) if "::" in path else Path(path)
     if not file.is_file():
@@ -41,7 +41,7 @@ def shipped_config(path: str) -> Path:
     """Return the file of ``<library>::<file>``.
 
     Raises:
-        ModuleNotFoundError: the library is not installed.
+        ModuleNotFoundError: The library is not installed.
     """
     library, _, file = path.partition("::")
     try:

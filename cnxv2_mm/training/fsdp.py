@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from cnxv2_mm.backbone import ConvNeXtV2Block
+from cnxv2_mm.checkpoints.wrappers import as_in_state_dict
+from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.registry import FUNCTIONS, STRATEGIES
-
-_WRAPPERS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 
 
 @FUNCTIONS.register_module()
@@ -98,11 +98,7 @@ class FSDPStrategy(MMEngineFSDPStrategy):
 
     def _names(self) -> list[str]:
         """Return the parameters' names in the optimiser's order, which numbers them."""
-        names = {}
-        for name, param in self.model.named_parameters():
-            for wrapper in _WRAPPERS:
-                name = name.replace(wrapper, "")
-            names[param] = name
+        names = {param: as_in_state_dict(name) for name, param in self.model.named_parameters()}
         return [names[p] for group in self.optim_wrapper.optimizer.param_groups for p in group["params"]]
 
     def _wrap_model(self, model: nn.Module) -> nn.Module:
@@ -120,9 +116,8 @@ def check_hooks(config: Config) -> None:
     Raises:
         ValueError: ``custom_hooks`` has an ``EMAHook``, and ``strategy`` is an ``FSDPStrategy``.
     """
-    strategy = config.get("strategy") or {}
-    hooks = [hook.get("type") for hook in config.get("custom_hooks") or [] if isinstance(hook, dict)]
-    if str(strategy.get("type")).endswith("FSDPStrategy") and any(str(hook).endswith("EMAHook") for hook in hooks):
+    hooks = [type_name(hook) for hook in config.get("custom_hooks") or []]
+    if type_name(config.get("strategy")).endswith("FSDPStrategy") and any(hook.endswith("EMAHook") for hook in hooks):
         raise ValueError(
             "custom_hooks has an EMAHook, which copies the model; FSDP does not allow it: set custom_hooks=[], or "
             "train without FSDP"

@@ -4,7 +4,6 @@ mmengine logs the names that do not fit and goes on, with whatever is left at it
 """
 
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +14,8 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
-# What wrappers add to the names of parameters.
-_WRAPPERS = re.compile(r"(_fsdp_wrapped_module|_checkpoint_wrapped_module|_orig_mod)\.")
+from cnxv2_mm.checkpoints.wrappers import as_in_state_dict
+
 # A file of another network shares a few names by chance ("norm.weight" inside of a block, for instance).
 _LEAST_OF_MODEL = 0.1
 _LEAST_OF_BACKBONE = 0.8
@@ -80,10 +79,11 @@ def filled_parameters(model: nn.Module, checkpoint: Mapping[str, Any]) -> dict[s
     sharded = isinstance(model, FullyShardedDataParallel)
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
+    # mmengine takes this level, and no other, out of the names in a file.
     weights = {name.removeprefix("module."): value for name, value in _state(checkpoint).items()}
     return {
         name: name in weights and (sharded or getattr(weights[name], "shape", None) == param.shape)
-        for name, param in ((_WRAPPERS.sub("", name), param) for name, param in model.named_parameters())
+        for name, param in ((as_in_state_dict(name), param) for name, param in model.named_parameters())
     }
 
 

@@ -1,8 +1,7 @@
 """Mixed precision: ``--amp``, on machines with and without an accelerator."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -11,6 +10,7 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from torch import nn
 
+from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.registry import OPTIM_WRAPPERS
 
 
@@ -40,7 +40,7 @@ def use_amp(config: Config) -> None:
     wrapper = config.get("optim_wrapper")
     if wrapper is None:
         raise ValueError("--amp changes optim_wrapper, and the config has none: add optim_wrapper=dict(optimizer=...).")
-    kind = _type_name(wrapper)
+    kind = type_name(wrapper) or "OptimWrapper"
     if kind not in ("OptimWrapper", "AmpOptimWrapper"):
         raise ValueError(
             f"--amp changes OptimWrapper to AmpOptimWrapper, but optim_wrapper.type is {kind!r}: drop --amp."
@@ -61,13 +61,8 @@ def check_amp_device(config: Config) -> None:
     Raises:
         ValueError: ``AmpOptimWrapper`` on the CPU.
     """
-    if get_device() == "cpu" and _type_name(config.get("optim_wrapper") or {}) == "AmpOptimWrapper":
+    if get_device() == "cpu" and type_name(config.get("optim_wrapper")) == "AmpOptimWrapper":
         raise ValueError(
             "optim_wrapper.type='AmpOptimWrapper' needs an accelerator and this machine has none: add --amp to train "
             "in bfloat16 on the CPU."
         )
-
-
-def _type_name(wrapper: Mapping[str, Any]) -> str:
-    kind = wrapper.get("type", "OptimWrapper")
-    return kind if isinstance(kind, str) else kind.__name__

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cnxv2_mm"
 
-# From the bottom up: a file imports rows above it (or its own folder), never one below. README.md shows the same order.
+# From the bottom up: a file imports rows above it (or its own folder), never one below. CONTRIBUTING.md shows the same order.
 ROWS = [
     "version",
     "command_line",

@@ -4,7 +4,6 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
-from cnxv2_mm import shipped
 from cnxv2_mm.shipped import shipped_folder
 from tests.test_structure import ROOT
 
@@ -28,7 +27,7 @@ def test_a_library_that_is_not_there(library):
 
 @pytest.mark.parametrize("path", ["fcmae/folder.py", "imagenet/convnextv2-tiny_32xb32-300e_in1k.py"])
 def test_a_config_that_inherits_ours_by_name_is_ours(path, tmp_path):
-    """Types of other libraries are found in it too; mmengine marks what is inherited from a library as that library's."""
+    """Types of other libraries are found in it too; mmengine marks what a library ships as of its types alone."""
     file = tmp_path / "own.py"
     file.write_text(f'_base_ = ["cnxv2_mm::{path}"]')
     config = Config.fromfile(file)

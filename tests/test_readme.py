@@ -1,7 +1,8 @@
-"""What README.md and CONTRIBUTING.md show works and is true: Python blocks, versions, order of the package."""
+"""What the README shows works, and what it counts is what was counted."""
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,16 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
-import cnxv2_mm  # noqa: F401  (registers, and stands in for mmcv's operators)
+import cnxv2_mm
+from cnxv2_mm.__main__ import COMMANDS
 from tests.conftest import photographs
-from tests.test_structure import ROOT, ROWS
+from tests.test_structure import ROOT
+from tests.tools.conftest import load_tool
 
 README = (ROOT / "README.md").read_text()
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+SHELL = "\n".join(re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL))
 
 
 def load(block: str, tmp_path: Path) -> Config:
@@ -70,33 +74,38 @@ def test_the_pre_training_builds(tmp_path):
     assert loss.isfinite()
 
 
-def test_the_reading_order_is_the_order_of_the_package():
-    rows = re.findall(r"^\| `cnxv2_mm/(\w+)[./]", CONTRIBUTING, flags=re.MULTILINE)
-    assert rows == [row for row in ROWS if row != "version"]
+def test_its_commands_take_the_arguments_that_it_shows():
+    lines = re.findall(r"^cnxv2 (\w+) (.*?)(?:  #.*)?$", SHELL, flags=re.MULTILINE)
+    assert {"swap", "train", "zoo", "convert"} <= {command for command, _ in lines}
+    for command, arguments in lines:
+        tool = load_tool(COMMANDS[command][0].removesuffix(".py"))
+        tool.parse_args(shlex.split(arguments))  # exits where it does not know one
+    listed = re.search(r"^cnxv2 --help +# (.*): in any folder", SHELL, flags=re.MULTILINE)[1]
+    assert listed.split(", ") == list(COMMANDS)
 
 
-def test_the_table_of_versions_is_what_is_pinned():
-    for name in ("requirements.txt", "requirements/original.txt"):
-        for line in (ROOT / name).read_text().splitlines():
-            package, _, version = line.partition("==")
-            if package.startswith(("torch", "mm", "onedl")):
-                assert version in CONTRIBUTING, f"{line} of {name} is not in CONTRIBUTING.md"
+def test_its_make_targets_exist():
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = re.findall(r"^make ([\w-]+)", SHELL, flags=re.MULTILINE)
+    assert {"demo", "test"} <= set(named) <= set(targets)
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", *sorted(p.name for p in (ROOT / "docs").glob("*.md"))]
-)
-def test_links_lead_somewhere(page):
-    file = ROOT / page if (ROOT / page).is_file() else ROOT / "docs" / page
-    for target in re.findall(r"\]\(([^)#]+)\)", file.read_text()):
-        assert target.startswith("https://") or (file.parent / target).exists(), f"{page}: {target}"
+def test_the_wheel_that_it_names_is_that_of_this_version():
+    assert f"cnxv2_mm-{cnxv2_mm.__version__}-py3-none-any.whl[onedl]" in SHELL
+    projects = (ROOT / "pyproject.toml").read_text()
+    assert all(f"\n{extra} = [" in projects for extra in re.findall(r"`\[(\w+)\]`", README))
 
 
-def test_paths_in_contributing_exist():
-    for path in re.findall(
-        r"`((?:cnxv2_mm|tests|configs|tools|docs|benchmarks|demo|requirements)/[\w./-]*)`", CONTRIBUTING
-    ):
-        assert (ROOT / path).exists(), path
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", path.read_text()):
+        if target.startswith("https://"):
+            continue
+        page = path.parent / target if target else path
+        assert page.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
 
 def test_the_coverage_of_the_swap_is_the_one_that_was_measured():

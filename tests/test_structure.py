@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cnxv2_mm"
 
-# From the bottom up: a file imports rows above it (or its own folder), never one below. CONTRIBUTING.md shows the same order.
+# From the bottom up: a file imports rows above it (or its own folder), never one below. CONTRIBUTING.md shows the same.
 ROWS = [
     "version",
     "command_line",
@@ -88,6 +89,12 @@ def test_a_file_imports_only_rows_above_it(path):
 
 def test_every_row_exists():
     assert {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES} == set(ROWS)
+
+
+def test_contributing_shows_the_same_order():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `cnxv2_mm/(\w+)(?:\.py|/)` \|", text, flags=re.MULTILINE)
+    assert rows == [row for row in ROWS if row != "version"]
 
 
 def test_importing_the_package_leaves_alone_what_is_imported_on_request(tmp_path):

@@ -15,7 +15,7 @@ PyTorch's operations keeps, and computes g anew. With G the gradient with respec
 Where more derivatives are wanted (forward mode, gradients of gradients), the composition takes over.
 
 On a CPU, images go through in groups small enough for the cache, where the chain of elementwise operations takes a
-fraction of its time (``benchmarks/profiles``).
+fraction of its time (``benchmarks/speed/results/profiles``).
 
 Shape letters: N images, M cells each, C channels, D = 4 C hidden channels.
 """

@@ -17,18 +17,18 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	touch $@
 
 demo: install
-	$(RUN) tools/demo.py
+	$(RUN) -m demo
 
 # The same chain in a few iterations each: for continuous integration, not for the scores.
 demo-quick: install
-	$(RUN) tools/demo.py --quick
+	$(RUN) -m demo --quick
 
 # Five published configs with another backbone, trained on the demo's images; `make demo` or `make demo-quick` writes these.
 demo-swap: install
-	$(RUN) tools/demo_swap.py
+	$(RUN) -m demo.swap
 
 demo-swap-quick: install
-	$(RUN) tools/demo_swap.py --iterations 2
+	$(RUN) -m demo.swap --iterations 2
 
 test: install
 	$(RUN) -m pytest

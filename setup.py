@@ -19,18 +19,29 @@ class BuildWithMim(build_py):
         """Build, then add the folders."""
         super().run()
         if self.editable_mode:
-            mim = ROOT / "cnxv2_mm" / ".mim"
-            mim.mkdir(exist_ok=True)
-            for name in (*SHIPPED, "model-index.yml"):
-                (mim / name).unlink(missing_ok=True)
-                (mim / name).symlink_to(Path("..", "..", name))
+            _link(ROOT / "cnxv2_mm" / ".mim")
             return
-        sources = [path for name, pattern in SHIPPED.items() for path in (ROOT / name).rglob(pattern)]
-        for source in [*sources, *(ROOT / name for name in FILES)]:
-            if source.is_file() and "__pycache__" not in source.parts:
-                target = Path(self.build_lib) / "cnxv2_mm" / ".mim" / source.relative_to(ROOT)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
+        _copy(Path(self.build_lib) / "cnxv2_mm" / ".mim")
+
+
+def _link(mim: Path) -> None:
+    mim.mkdir(exist_ok=True)
+    try:
+        for name in (*SHIPPED, "model-index.yml"):
+            (mim / name).unlink(missing_ok=True)
+            (mim / name).symlink_to(Path("..", "..", name))
+    except OSError:  # Windows without the right to make links: without .mim, our tools and configs are found beside it
+        mim.rmdir()
+
+
+def _copy(mim: Path) -> None:
+    shutil.rmtree(mim, ignore_errors=True)  # what an earlier build left
+    sources = [path for name, pattern in SHIPPED.items() for path in (ROOT / name).rglob(pattern)]
+    for source in [*sources, *(ROOT / name for name in FILES)]:
+        if source.is_file() and "__pycache__" not in source.parts:
+            target = mim / source.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
 
 setup(cmdclass={"build_py": BuildWithMim})

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
 PACKAGE = "cnxv2_mm"

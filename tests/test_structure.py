@@ -105,12 +105,13 @@ def test_importing_the_package_leaves_alone_what_is_imported_on_request(tmp_path
 
 
 def test_no_file_is_longer_than_400_lines():
-    files = [p for folder in ("cnxv2_mm", "tools", "tests", "configs") for p in (ROOT / folder).rglob("*.py")]
+    folders = ("cnxv2_mm", "benchmarks", "demo", "tools", "tests", "configs")
+    files = [p for folder in folders for p in (ROOT / folder).rglob("*.py")]
     assert [p.name for p in files if len(p.read_text().splitlines()) > 400] == []
 
 
 def test_tests_mirror_the_package():
-    """Each file of the package has a test file at the same place under tests/."""
+    """Each file of the package, of benchmarks/ and of demo/ has a test file at the same place under tests/."""
     missing = []
     for path in MODULES:
         place = path.relative_to(PACKAGE)
@@ -118,4 +119,10 @@ def test_tests_mirror_the_package():
             continue
         if not (ROOT / "tests" / place.with_name(f"test_{place.stem.strip('_')}.py")).is_file():
             missing.append(str(place))
+    for folder in ("benchmarks", "demo"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            place = path.relative_to(ROOT)
+            test = ROOT / "tests" / place.with_name(f"test_{place.stem.strip('_')}.py")
+            if path.name != "__init__.py" and not test.is_file():
+                missing.append(str(place))
     assert missing == []

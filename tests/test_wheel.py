@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from cnxv2_mm.version import __version__
 from tests.configs.images import pictures, write
 from tests.test_structure import ROOT
 
@@ -33,7 +34,7 @@ class Installation:
         self.home = folder / "venv"
         self.work = folder / "work"
         self.work.mkdir()
-        venv.create(self.home, with_pip=True)
+        venv.create(self.home)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the environment in the empty folder; nothing of the checkout is on its path."""
@@ -46,6 +47,12 @@ class Installation:
 
     def python(self, code: str) -> subprocess.CompletedProcess[str]:
         return self.run("python", "-c", code)
+
+    def install(self, wheel: Path) -> None:
+        """Let the pip that runs here install a file, and nothing from the network."""
+        pip = [sys.executable, "-m", "pip", "--python", str(self.home / "bin" / "python"), "install", "-q"]
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], env=environment, check=True)
 
     def lend_packages(self) -> None:
         (target,) = self.home.glob("lib/python*/site-packages")
@@ -67,7 +74,7 @@ def installed(tmp_path_factory) -> Installation:
     subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", *options, str(folder / name)], check=True)
     (wheel,) = folder.glob("*.whl")
     installation = Installation(folder)
-    succeed(installation.run("python", "-m", "pip", "install", "-q", "--no-deps", "--no-index", str(wheel)))
+    installation.install(wheel)
     installation.without_libraries = installation.python("import cnxv2_mm")
     installation.lend_packages()
     return installation
@@ -83,47 +90,65 @@ def test_without_the_libraries_the_import_says_what_to_install(installed):
     assert "During handling" not in result.stderr
 
 
-def test_it_is_the_wheel_that_is_imported(installed):
-    path = succeed(installed.python("import cnxv2_mm; print(cnxv2_mm.__path__[0])")).strip()
-    assert Path(path).is_relative_to(installed.home)
+# Commands as if they were typed, in one process, since importing PyTorch is what takes the time. The others run below.
+SHORT_COMMANDS = """
+import sys
+from cnxv2_mm.__main__ import main
+print(sys.modules["cnxv2_mm"].__path__[0])
+for words in (
+    "", "--version", "trian", "test --help", "convert --help", "benchmark --help", "zoo list --size tiny",
+    "flops cnxv2_mm::imagenet/convnextv2-atto_32xb32-600e_in1k.py",
+):
+    sys.argv = ["cnxv2", *words.split()]
+    try:
+        main()
+    except SystemExit as stop:
+        print("status", stop.code)
+"""
+
+
+def test_the_command_says_what_it_can_do_and_does_it(installed):
+    result = installed.python(SHORT_COMMANDS)
+    answers = re.split(r"status \d\n", succeed(result))
+    path, _, alone = answers[0].partition("\n")
+    assert Path(path).is_relative_to(installed.home)  # the wheel, not the checkout
     assert (Path(path) / "py.typed").is_file()
-
-
-def test_the_command_says_what_it_can_do_and_which_version_it_is(installed):
-    text = succeed(installed.run("cnxv2", "--help"))
-    version = re.search(r'"(.*)"', (ROOT / "cnxv2_mm" / "version.py").read_text().splitlines()[-1])[1]
-    assert succeed(installed.run("cnxv2", "--version")).strip() == f"cnxv2_mm {version}"
     for command in ("train", "test", "swap", "convert", "zoo", "flops", "benchmark"):
-        assert f"\n  {command} " in text
-    # The others run for real below.
-    for command in ("test", "convert", "benchmark"):
-        assert f"usage: cnxv2 {command} " in succeed(installed.run("cnxv2", command, "--help"))
-    wrong = installed.run("cnxv2", "trian")
-    assert wrong.returncode == 2
-    assert "'trian' is unknown; did you mean 'train'?" in wrong.stderr
+        assert f"\n  {command} " in alone
+    assert answers[1] == f"cnxv2_mm {__version__}\n"
+    assert "'trian' is unknown; did you mean 'train'?" in result.stderr
+    for command, answer in zip(("test", "convert", "benchmark"), answers[3:6], strict=True):
+        assert answer.startswith(f"usage: cnxv2 {command} ")
+    assert "convnextv2_tiny_fcmae" in answers[6]
+    assert re.search(r"^total +3,708,400 ", answers[7], flags=re.MULTILINE)  # as timm.create_model has it
+    assert re.findall(r"status (\d)", result.stdout) == ["0", "0", "2", "0", "0", "0", "0", "0"]
 
 
-def test_a_published_detector_is_swapped_and_counted(installed):
+def test_a_published_detector_is_swapped(installed):
     published = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
     text = succeed(installed.run("cnxv2", "swap", published, "--arch", "atto", "-o", "my_retinanet.py"))
     assert "Train it: cnxv2 train my_retinanet.py" in text
     assert Config.fromfile(installed.work / "my_retinanet.py").model.backbone.arch == "atto"
-    assert "backbone" in succeed(installed.run("cnxv2", "flops", "my_retinanet.py", "--shape", "3", "256", "256"))
 
 
-def test_the_zoo_is_listed(installed):
-    assert "convnextv2_tiny_fcmae" in succeed(installed.run("cnxv2", "zoo", "list", "--size", "tiny"))
-
-
-def test_a_config_of_ones_own_inherits_a_shipped_one_and_trains(installed):
+@pytest.fixture(scope="module")
+def own_config(installed) -> str:
+    """A user's config, in a folder with a user's images."""
     (installed.work / "my_pretraining.py").write_text(OWN_CONFIG)
     for i, (image, _, _) in enumerate(pictures(8)):
         write(installed.work / "my_images" / f"{i}.png", image)
-    succeed(installed.run("cnxv2", "train", "my_pretraining.py"))
+    return "my_pretraining.py"
+
+
+def test_a_config_of_ones_own_inherits_a_shipped_one_and_trains(installed, own_config):
+    succeed(installed.run("cnxv2", "train", own_config))
     assert (installed.work / "work_dirs/my_pretraining/epoch_1.pth").is_file()
-    # mmengine reads it too, and finds shipped configs by name, once the package is imported.
-    code = "import cnxv2_mm; from mmengine.hub import get_config; print(get_config('cnxv2_mm::fcmae/folder.py').model)"
-    assert "cnxv2_mm.FCMAE" in succeed(installed.python(code))
+
+
+def test_torchrun_starts_the_same_command(installed, own_config):
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "1", "-m", "cnxv2_mm"]
+    succeed(installed.run("python", *launch, "train", own_config, "--launcher", "pytorch", "--work-dir", "second"))
+    assert (installed.work / "second/epoch_1.pth").is_file()
 
 
 def test_the_shipped_folders_are_whole(installed):

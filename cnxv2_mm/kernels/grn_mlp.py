@@ -19,7 +19,7 @@ operations keep, and computes g anew. With G the gradient with respect to s * g,
 Where more derivatives are wanted (forward mode, gradients of gradients), PyTorch's plain operations take over.
 
 On a CPU, the images are treated in groups small enough for the cache, where a chain of elementwise operations takes a
-fraction of the time that it takes in memory (``benchmarks/profiles``).
+fraction of the time that it takes in memory (``benchmarks/speed/results/profiles``).
 
 Shape letters: N images, M cells each, C channels, D = 4 C hidden channels.
 """

@@ -1,6 +1,6 @@
 """FCMAE pre-training on the demo's scenes; step 2 of `make demo`.
 
-    python tools/train.py configs/demo/fcmae.py     (after tools/demo.py has written data/demo)
+    python tools/train.py configs/demo/fcmae.py     (after `python -m demo` has written data/demo)
 
 Values: [P] is table 8 of ConvNeXt V2 (arXiv 2301.00808), [ours] our choice for minutes on two CPU cores.
 """

@@ -1,0 +1,108 @@
+"""The whole job on real images, CPU only, in minutes: data, FCMAE pre-training, and three tasks that start from it.
+
+    python -m demo            # ends with a table of scores and work_dirs/demo/contact_sheet.png
+    python -m demo --quick    # the same chain in a few iterations each, without score targets
+
+Each training is ``tools/train.py`` on a config in ``configs/demo/``. The exit status is 1 when a training fails or a
+score stays below its target.
+"""
+
+import argparse
+import itertools
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from cnxv2_mm import command_line
+from demo.contact_sheet import draw_sheet
+from demo.dataset import DatasetSpec, count_steps, is_complete, write_dataset
+from demo.predictions import predict_pictures, predict_scenes
+from demo.progress import progress
+from demo.scores import Score, logged_trivial_scores, make_score, print_table, read_value, write_json
+from demo.tasks import ROOT, TASKS
+from demo.training import TrainingFailed, train
+from demo.trivial import trivial_scores
+
+DATA_ROOT = Path("data/demo")
+# Positions in the validation sets: scenes on each of the four photographs, and two pictures of each digit, of which
+# there are about 36.
+SHEET_SCENES = (0, 2, 5, 6, 8, 9)
+SHEET_PICTURES = range(0, 360, 18)
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description="Pre-train and fine-tune ConvNeXt V2 on real images, in minutes."
+    )
+    parser.add_argument("--quick", action="store_true", help="a few iterations of each training, no score targets")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    # The configs name the data relative to the repository, as configs do.
+    os.chdir(ROOT)
+    console = command_line.console()
+    # A shortened run must not replace the weights and the scores of a whole one.
+    work_dir = Path("work_dirs/demo_quick" if args.quick else "work_dirs/demo")
+    work_dir.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+
+    make_data(DATA_ROOT, console)
+    seconds = {}
+    for task in TASKS:
+        try:
+            seconds[task.name] = train(task, work_dir, args.quick, console)
+        except TrainingFailed as error:
+            console.print(str(error), highlight=False)
+            return 1
+    scores = collect_scores(work_dir, DATA_ROOT, seconds)
+    draw(work_dir, console)
+    total = time.monotonic() - started
+    write_json(work_dir / "scores.json", scores, total)
+    print_table(console, scores)
+    if args.quick:
+        console.print("These were a few iterations, which reach no target: the targets are those of the whole demo.")
+    console.print(f"{total / 60:.1f} minutes in all. Written: {work_dir}/scores.json and {work_dir}/contact_sheet.png")
+    return 0 if args.quick or all(score.reached for score in scores) else 1
+
+
+def make_data(data_root: Path, console: Console) -> None:
+    """Write the data set unless an earlier run of this version has."""
+    spec = DatasetSpec()
+    if is_complete(data_root, spec):
+        console.print(f"{'Data':<20}{data_root} is complete")
+        return
+    total = count_steps(spec)
+    with progress(console, "Data") as report:
+        done = itertools.count(1)
+        write_dataset(data_root, spec, step=lambda: report(next(done), total, f"writing {data_root}"))
+
+
+def collect_scores(work_dir: Path, data_root: Path, seconds: dict[str, float]) -> list[Score]:
+    """Return the scores of all tasks, each beside what a trivial predictor gets on the same validation data."""
+    trivial = {**trivial_scores(data_root), **logged_trivial_scores(work_dir)}
+    return [
+        make_score(task, metric, read_value(work_dir / task.name, metric.key), trivial[metric.key], seconds[task.name])
+        for task in TASKS
+        for metric in task.metrics
+    ]
+
+
+def draw(work_dir: Path, console: Console) -> None:
+    """Draw the contact sheet from the trained models."""
+    with progress(console, "Contact sheet") as report:
+        report(0, None, "predicting scenes")
+        scenes = predict_scenes(work_dir, SHEET_SCENES)
+        report(0, None, "predicting pictures")
+        pictures = predict_pictures(work_dir, SHEET_PICTURES)
+        report(0, None, "drawing")
+        draw_sheet(scenes, pictures, work_dir / "contact_sheet.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""What the trained models say about a few validation images: the content of the contact sheet, without its layout."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.runner import Runner, load_checkpoint
+from mmengine.structures import BaseDataElement, InstanceData
+
+from demo.tasks import WEIGHTS
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Digits in one image.
+
+    ``boxes`` (K, 4) as left, top, right, bottom in pixels, ``masks`` (K, H, W) booleans, ``classes`` (K,) 0..9 and
+    ``scores`` (K,) 0..1, all 1 for the truth.
+    """
+
+    boxes: np.ndarray
+    masks: np.ndarray
+    classes: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class SceneExample:
+    """One validation scene: what FCMAE paints and what Mask R-CNN finds.
+
+    ``image`` and ``reconstruction`` are (H, W, 3) RGB bytes, ``visible`` is (h, w), True for the patches that FCMAE
+    saw.
+    """
+
+    image: np.ndarray
+    visible: np.ndarray
+    reconstruction: np.ndarray
+    true_objects: Objects
+    objects: Objects
+
+
+@dataclass(frozen=True)
+class PictureExample:
+    """One validation picture: its digit, the predicted one with its probability, and what UperNet labels.
+
+    ``image`` is (H, W, 3) RGB bytes; ``true_labels`` and ``labels`` are (H, W), 0 for the photograph and 1 + d for
+    the digit d.
+    """
+
+    image: np.ndarray
+    true_class: int
+    predicted_class: int
+    probability: float
+    true_labels: np.ndarray
+    labels: np.ndarray
+
+
+def predict_scenes(work_dir: Path, indices: Sequence[int]) -> list[SceneExample]:
+    """Return the scenes at ``indices`` of validation through the pre-trained and the detecting model."""
+    painted, preprocessor = _predict(work_dir / "fcmae", indices)
+    detected, _ = _predict(work_dir / "mask_rcnn", indices)
+    return [
+        SceneExample(
+            image=_read_rgb(paint.img_path),
+            visible=paint.visible.numpy(),
+            reconstruction=_to_bytes(paint.reconstruction, preprocessor),
+            true_objects=_objects(detect.gt_instances),
+            objects=_objects(detect.pred_instances),
+        )
+        for paint, detect in zip(painted, detected, strict=True)
+    ]
+
+
+def predict_pictures(work_dir: Path, indices: Sequence[int]) -> list[PictureExample]:
+    """Return the pictures at ``indices`` of validation through the classifying and the segmenting model."""
+    classified, _ = _predict(work_dir / "classification", indices)
+    segmented, _ = _predict(work_dir / "upernet", indices)
+    return [
+        PictureExample(
+            image=_read_rgb(classify.img_path),
+            true_class=int(classify.gt_label),
+            predicted_class=int(classify.pred_label),
+            probability=float(classify.pred_score.max()),
+            true_labels=segment.gt_sem_seg.data[0].numpy(),
+            labels=segment.pred_sem_seg.data[0].numpy(),
+        )
+        for classify, segment in zip(classified, segmented, strict=True)
+    ]
+
+
+@torch.no_grad()
+def _predict(folder: Path, indices: Sequence[int]) -> tuple[list[BaseDataElement], torch.nn.Module]:
+    """Return validation samples with the predictions of the model trained in ``folder``, and its data preprocessor."""
+    (path,) = folder.glob("*.py")  # the whole config, which mmengine leaves beside the weights
+    config = Config.fromfile(path)
+    # The sheet shows the same images whatever part of them was validated, in one batch.
+    loader = config.val_dataloader
+    loader.dataset.indices = list(indices)
+    loader.update(batch_size=len(indices), num_workers=0, persistent_workers=False)
+    with DefaultScope.overwrite_default_scope(config.default_scope):
+        (batch,) = Runner.build_dataloader(loader)
+        model = MODELS.build(config.model)
+        load_checkpoint(model, str(folder / WEIGHTS), map_location="cpu", strict=True)
+        model.eval()
+        samples = model.val_step(batch)
+    return samples, model.data_preprocessor
+
+
+def _objects(instances: InstanceData) -> Objects:
+    masks = instances.masks
+    masks = masks.numpy() if isinstance(masks, torch.Tensor) else masks.masks
+    boxes = instances.bboxes
+    boxes = (boxes if isinstance(boxes, torch.Tensor) else boxes.tensor).numpy()
+    return Objects(
+        boxes=boxes,
+        masks=masks.astype(bool),
+        classes=instances.labels.numpy(),
+        scores=instances.scores.numpy() if "scores" in instances else np.ones(len(boxes), np.float32),
+    )
+
+
+def _to_bytes(image: torch.Tensor, preprocessor: torch.nn.Module) -> np.ndarray:
+    """Return a normalised (3, H, W) image back to (H, W, 3) RGB bytes."""
+    image = image.cpu() * preprocessor.std.cpu() + preprocessor.mean.cpu()
+    return image.clamp(0, 255).round().byte().permute(1, 2, 0).numpy()
+
+
+def _read_rgb(path: str) -> np.ndarray:
+    return cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)

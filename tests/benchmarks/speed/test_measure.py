@@ -1,0 +1,78 @@
+"""The table of a workload: a peer that computes other numbers is found out, and is not timed."""
+
+import pytest
+import torch
+
+from benchmarks.speed import timm_peers
+from benchmarks.speed.measure import measure_peers, prepare
+from benchmarks.speed.parity import BFLOAT16_TOLERANCE, Specification
+from benchmarks.speed.registry import PEERS, SPECIFICATIONS
+from tests.benchmarks.speed.examples import conditions_of, workload_of
+
+
+def test_a_peer_that_computes_other_numbers_is_not_timed(monkeypatch):
+    """timm with one weight changed by a hundredth."""
+    gradients = timm_peers.TimmConvNeXt.gradients
+
+    def disturbed(network):
+        found = gradients(network)
+        return found | {"backbone.stages.2.0.grn.beta": found["backbone.stages.2.0.grn.beta"] * 1.01}
+
+    monkeypatch.setattr(timm_peers.TimmConvNeXt, "gradients", disturbed)
+    peers = [PEERS["pretrain"][name] for name in ("packed", "timm")]
+    (table,) = measure_peers(workload_of("pretrain"), peers, SPECIFICATIONS["pretrain"], conditions_of("pretrain"))
+    assert [row.peer for row in table.rows] == ["packed"]
+    (missing,) = table.missing
+    assert (missing.peer, missing.failed) == ("timm", True)
+    assert "backbone.stages.2.0.grn.beta" in missing.reason
+
+
+@pytest.mark.parametrize("benchmark", PEERS)
+def test_compiled_peers_are_checked_too(benchmark, monkeypatch):
+    """With a compiler that only records, since generating code takes a minute: eager, then a wrong one, then none."""
+    peers = [SPECIFICATIONS[benchmark]]
+    workload = workload_of(benchmark)
+    conditions = conditions_of(benchmark, torch.bfloat16, compiled=True)
+    calls = []
+
+    def wrong(network, **options):
+        calls.append(options)
+        return lambda images, visible: tuple(output * 1.5 for output in network(images, visible))
+
+    monkeypatch.setattr(torch, "compile", lambda network, **options: network)
+    prepared, missing = prepare(workload, peers, Specification(workload, peers[0]), conditions)
+    assert [ready.compiled for ready in prepared] == [False, True]
+    assert not missing
+    # bfloat16 was at work: an error there is, of its rounding, on both sides of what is allowed in float32.
+    assert all(1e-4 < ready.parity.gradients < BFLOAT16_TOLERANCE for ready in prepared)
+
+    monkeypatch.setattr(torch, "compile", wrong)
+    prepared, (missing,) = prepare(workload, peers, Specification(workload, peers[0]), conditions)
+    assert [ready.compiled for ready in prepared] == [False]
+    assert (missing.compiled, missing.failed) == (True, True)
+    assert "differ by 0.5" in missing.reason
+    assert calls[0]["options"] == {"fallback_random": True}
+
+
+def test_a_compiler_that_fails_is_told(monkeypatch):
+    def fail(network, **options):
+        raise RuntimeError("no C++\ncompiler")
+
+    monkeypatch.setattr(torch, "compile", fail)
+    workload, peers = workload_of("pretrain"), [PEERS["pretrain"]["packed"]]
+    conditions = conditions_of("pretrain", compiled=True)
+    prepared, (missing,) = prepare(workload, peers, Specification(workload, SPECIFICATIONS["pretrain"]), conditions)
+    assert len(prepared) == 1
+    assert (missing.label, missing.reason) == ("packed, compiled", "RuntimeError: no C++ compiler")
+
+
+def test_a_step_trains():
+    """After a timed step the weights are others, and the gradients are gone."""
+    workload, peer = workload_of("step"), PEERS["step"]["packed"]
+    (ready,), _ = prepare(workload, [peer], Specification(workload, SPECIFICATIONS["step"]), conditions_of("step"))
+    before = {name: parameter.clone() for name, parameter in ready.network.named_parameters()}
+    ready.optimizer = torch.optim.AdamW(ready.network.parameters())
+    ready.call_training()()
+    for name, parameter in ready.network.named_parameters():
+        assert not torch.equal(parameter, before[name]), name
+        assert parameter.grad is None

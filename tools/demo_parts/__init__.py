@@ -1,1 +1,0 @@
-"""The parts of ``tools/demo.py``: the data it makes, the tasks it runs, the scores and the sheet it writes."""

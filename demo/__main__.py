@@ -28,10 +28,10 @@ from demo.training import TrainingFailed, train
 from demo.trivial import trivial_scores
 
 DATA_ROOT = Path("data/demo")
-# Positions in the validation sets: scenes on each of the four photographs, and two pictures of each digit, of which
-# there are about 36.
-SHEET_SCENES = (0, 2, 5, 6, 8, 9)
-SHEET_PICTURES = range(0, 360, 18)
+# Positions in the validation sets, on photographs in the public domain alone: the first scene on the gravel, the first
+# two on the cat, and the first picture of each digit.
+SHEET_SCENES = (0, 2, 10)
+SHEET_PICTURES = (0, 39, 72, 108, 144, 182, 216, 253, 288, 323)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

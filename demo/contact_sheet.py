@@ -6,8 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from demo.predictions import Objects, PictureExample, SceneExample
 
@@ -41,7 +43,7 @@ SCENE_COLUMNS = (
 )
 PICTURES_PER_ROW = 10
 # Inches, at DPI pixels each.
-WIDTH = 13.5
+WIDTH = 10.0
 TEXT = 0.3
 DPI = 100
 
@@ -54,7 +56,7 @@ def draw_sheet(scenes: Sequence[SceneExample], pictures: Sequence[PictureExample
     figure = Figure(figsize=(WIDTH, scenes_height + pictures_height + 2 * TEXT), dpi=DPI, layout="constrained")
     figure.suptitle(
         "Validation: digit scans and photographs that no training has seen\n"
-        "FCMAE predicts the pattern in each hidden patch; the patch's mean and contrast are taken from the original",
+        "FCMAE predicts the pattern of hidden patches; their mean and contrast are those of the original",
         fontsize=12,
     )
     upper, lower = figure.subfigures(2, 1, height_ratios=(scenes_height, pictures_height))
@@ -73,7 +75,10 @@ def draw_sheet(scenes: Sequence[SceneExample], pictures: Sequence[PictureExample
     for number, strip in enumerate(strips):
         for column, picture in enumerate(strip):
             _draw_picture(rows[3 * number : 3 * number + 3, column], picture)
-    figure.savefig(path)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    # Without an alpha channel and with all of zlib's effort: a file that a page can show.
+    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(path, optimize=True)
 
 
 def hide(image: np.ndarray, visible: np.ndarray) -> np.ndarray:

@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from demo import __main__ as command
-from demo.dataset import DatasetSpec
+from demo import dataset
+from demo.dataset import DatasetSpec, write_dataset
+from demo.photographs import PHOTOGRAPHS, PUBLIC_DOMAIN, load_photographs
 from demo.tasks import TASKS
 from demo.training import TrainingFailed
 
@@ -64,3 +67,25 @@ def test_data_are_made_once(tmp_path, monkeypatch, capsys):
     for expected in ("writing", "is complete"):
         command.make_data(tmp_path / "data", console)
         assert expected in capsys.readouterr().out
+
+
+def test_the_sheet_shows_photographs_in_the_public_domain_only(tmp_path, monkeypatch):
+    """With all others black, the images of the sheet are what they were."""
+    spec = DatasetSpec(train_scenes=0, val_scenes=max(command.SHEET_SCENES) + 1, train_pictures=0)
+    names = [name for group in PHOTOGRAPHS["val"].values() for name in group]
+
+    def black_unless_public(split):
+        photographs = load_photographs(split)
+        if split == "train":
+            return photographs
+        return [p if name in PUBLIC_DOMAIN else np.zeros_like(p) for name, p in zip(names, photographs, strict=True)]
+
+    write_dataset(tmp_path / "real", spec)
+    monkeypatch.setattr(dataset, "load_photographs", black_unless_public)
+    write_dataset(tmp_path / "black", spec)
+    scenes, pictures = "coco/val/*.jpg", "imagenet/val/*/*.jpg"
+    for pattern, positions in ((scenes, command.SHEET_SCENES), (pictures, command.SHEET_PICTURES)):
+        real, black = (sorted((tmp_path / folder).glob(pattern)) for folder in ("real", "black"))
+        same = [i for i in range(len(real)) if real[i].read_bytes() == black[i].read_bytes()]
+        assert set(positions) <= set(same) < set(range(len(real)))
+    assert [real[i].parent.name for i in command.SHEET_PICTURES] == list("0123456789")

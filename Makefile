@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 LOWEST_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10) python3.10)
 LOWEST_VENV := .venv-lowest
 
-.PHONY: demo demo-quick demo-swap demo-swap-quick test test-lowest test-minkowski lint install clean
+.PHONY: demo demo-quick demo-swap demo-swap-quick test test-lowest test-minkowski lint release install clean
 
 install: $(VENV)/.installed
 
@@ -69,6 +69,15 @@ $(VENV)/.minkowski: $(VENV)/.installed
 lint: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m codespell_lib
+
+# What a release is: an sdist, the wheel that it gives, both checked, and the wheel used outside of the checkout.
+release: install
+	rm -rf build dist
+	$(RUN) -m build --no-isolation
+	$(RUN) -m twine check --strict dist/*
+	$(RUN) -m pytest tests/test_wheel.py
 
 clean:
 	rm -rf work_dirs data build dist *.egg-info .pytest_cache .ruff_cache

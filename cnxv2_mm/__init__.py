@@ -5,6 +5,15 @@ Importing the package registers its models, weight initialiser, optimiser constr
 loader from running code that is in a file.
 """
 
+from importlib.util import find_spec
+
+_MISSING = [name for name in ("torch", "mmengine", "mmcv") if find_spec(name) is None]
+if _MISSING:
+    raise ImportError(
+        f"cnxv2_mm needs {' and '.join(_MISSING)}, which {'is' if len(_MISSING) == 1 else 'are'} not installed: "
+        'pip install "cnxv2_mm[onedl]" (or "cnxv2_mm[original]" for the last packages of OpenMMLab itself)'
+    )
+
 from cnxv2_mm import mmcv_ops
 from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
@@ -12,10 +21,11 @@ from cnxv2_mm.checkpoints import Pretrained, restrict_loader
 from cnxv2_mm.decoder import FCMAEDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.necks import ContiguousMaps
+from cnxv2_mm.shipped import tell_mmengine
 from cnxv2_mm.training.finite_check import FiniteCheckHook
 from cnxv2_mm.training.fsdp import FSDPStrategy, convnext_blocks
 from cnxv2_mm.training.layer_decay import LayerDecayOptimWrapperConstructor
-from cnxv2_mm.training.precision import CpuAmpOptimWrapper
+from cnxv2_mm.training.mixed_precision import CpuAmpOptimWrapper
 from cnxv2_mm.training.warmup_cosine import WarmupCosineLR
 from cnxv2_mm.version import __version__
 
@@ -37,3 +47,4 @@ __all__ = [
 
 mmcv_ops.install()
 restrict_loader()
+tell_mmengine()

@@ -2,24 +2,25 @@
 
 from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any
 
 _KINDS: dict[type, type] = {bool: bool, int: Integral, float: Real}
 
 
 def check_argument(
-    name: str, value: object, kind: type, allowed: str, fits: Callable[[object], bool] = lambda _: True
+    name: str, value: object, kind: type, allowed: str, fits: Callable[[Any], bool] = lambda _: True
 ) -> None:
-    """Refuses an argument of another type or outside its range.
+    """Refuse an argument of another type or outside its range.
 
     Args:
-        name: What the argument is called.
-        value: What was given.
-        kind: bool, int or float; a whole number is a float too, and True is not a number.
+        name: The name of the argument.
+        value: The value that was given.
+        kind: The type that it must have: bool, int or float. A whole number is a float too; True is not a number.
         allowed: What it must be, in words.
         fits: Whether a value of that type is inside the range.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The value has another type, or is outside the range.
     """
     if isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind is bool) and fits(value):
         return
@@ -28,5 +29,5 @@ def check_argument(
 
 
 def check_count(name: str, value: object) -> None:
-    """Refuses anything but a whole number from 1 on."""
+    """Raise a ``ValueError`` unless ``value`` is a whole number, at least 1."""
     check_argument(name, value, int, "a whole number, at least 1", lambda n: n >= 1)

@@ -13,6 +13,7 @@ Shape letters: N images, C channels, H x W cells.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
@@ -21,32 +22,33 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from cnxv2_mm.arguments import check_argument, check_count
-from cnxv2_mm.checkpoints import make_strict
-from cnxv2_mm.kernels import compiler_fuses, grn_mlp, may_replace
+from cnxv2_mm.init_cfg import make_strict
+from cnxv2_mm.kernels import grn_mlp, is_traced, leave_to_compiler, may_bypass
 from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.layers import GRN, GRN_EPS, DropPath, check_drop_path_rate
 from cnxv2_mm.layouts import Dense, Layout, find_masked_layout
-from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE
 from cnxv2_mm.registry import MODELS
-from cnxv2_mm.variants import find_variant
+from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, STEM_STRIDE, STRIDES, find_variant
 
 LAYER_NORM_EPS = 1e-6
-NUM_STAGES = 4
-OUTPUT_STRIDES = (8, 16, 32)
 
 
 def initialise(module: nn.Module) -> None:
-    """Draws weights of convolutions and linear layers from a normal (std 0.02, cut at 2) and zeroes their biases."""
+    """Draw the weights of a convolution or linear layer from a normal (std 0.02, cut at 2) and set its bias to zero.
+
+    Other modules stay as they are.
+    """
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 class ConvNeXtV2Block(nn.Module):
     """Depthwise 7 x 7 convolution, then an MLP of four times the width with GRN inside, and a residual connection.
 
     Args:
-        channels: Width C.
+        channels: Number of channels, C.
         drop_path_rate: Probability of dropping the branch of an image in training, in [0, 1).
         use_grn: False leaves GRN out: a block of ConvNeXt V1.
         layer_scale_init_value: First value of V1's per-channel scale of the branch; 0 leaves the scale out.
@@ -80,9 +82,14 @@ class ConvNeXtV2Block(nn.Module):
         return x + self.drop_path(y, layout)
 
     def _mlp(self, y: Tensor, layout: Layout) -> Tensor:
+        """Apply linear, GELU, GRN, linear: as one operation (``cnxv2_mm/kernels/grn_mlp.py``) wherever that may be."""
         linear1, grn, linear2 = self.pwconv1, self.grn, self.pwconv2
-        untouched = may_replace((linear1, nn.Linear), (grn, GRN), (linear2, nn.Linear)) if grn is not None else False
-        if untouched and layout.only_visible and not compiler_fuses(y):
+        if (
+            grn is not None
+            and layout.is_batch_of_visible_cells
+            and may_bypass((linear1, nn.Linear), (grn, GRN), (linear2, nn.Linear))
+            and not leave_to_compiler(y)
+        ):
             return grn_mlp(y, linear1.weight, linear1.bias, grn.gamma, grn.beta, linear2.weight, linear2.bias, GRN_EPS)
         y = F.gelu(linear1(y))
         return linear2(y if grn is None else grn(y, layout))
@@ -94,33 +101,35 @@ class ConvNeXtV2(BaseModule):
 
     Args:
         arch: A size by name, 'atto' to 'huge' (``cnxv2_mm.variants``), or ``dict(depths=..., channels=...)``.
-        in_channels: Channels of the images.
-        drop_path_rate: Stochastic depth of the last block, in [0, 1); it grows linearly from 0 at the first one.
+        in_channels: Number of channels of the images.
+        drop_path_rate: The rate of stochastic depth in the last block, in [0, 1); it grows linearly from 0 in the first
+            block.
         out_indices: Stages whose maps :meth:`forward` returns, each 0 to 3 or counted from the end; one number means
-            that stage alone. Stages behind the last of them are not built. Empty: all four stages, no outputs; what
-            pre-training wants, since each output brings a norm that it would not train.
-        frozen_stages: The first so many stages, the stem with the first one, are neither trained nor randomised, and
-            neither are the norms of their outputs; 0 to 4.
-        with_cp: Recompute the inside of each block in the backward pass to save memory.
-        gap_before_final_norm: Average each map over the image before its norm: outputs are (N, C), what classifiers
-            want.
-        use_grn: False leaves GRN out.
-        layer_scale_init_value: V1's layer scale; with ``use_grn=False`` and 1e-6 this is ConvNeXt V1.
-        output_stride: Pixels between the cells of the last stage: 32, or 16 or 8 for what DeepLab and PSPNet ask of
-            ResNets. Stages that would go beyond keep their resolution and dilate their convolutions by 2 (4), so that
-            weights trained at 32 fit, and every second (fourth) cell is what it was there: exactly so without GRN and
-            with sides that are multiples of 32 pixels (otherwise but for cells near the right and lower edge). GRN's
-            norms sum over 4 (16) times as many cells; dividing by their mean over channels takes out the growth,
-            but not that the cells between differ a little from the others.
+            that stage alone. Stages behind the last of them are not built. ``()`` builds all four stages and no
+            outputs: pre-training wants this, since each output brings a norm that it would not train.
+        frozen_stages: How many stages, counted from the first, are not trained and run without stochastic depth, 0 to
+            4. The stem belongs to the first stage; the norms of the frozen stages' outputs are frozen too.
+        with_cp: Whether the inside of each block is computed again in the backward pass, to save memory.
+        gap_before_final_norm: Whether each map is averaged over the image before its norm: outputs are (N, C), as
+            classifiers want them.
+        use_grn: Whether the blocks have GRN.
+        layer_scale_init_value: The first value of V1's layer scale; 0 leaves the scale out. With ``use_grn=False`` and
+            1e-6 this is ConvNeXt V1.
+        output_stride: Pixels between the cells of the last stage: 32, or 16 or 8, which DeepLab and PSPNet ask of
+            ResNets. Stages that would have a larger stride keep their resolution and dilate their convolutions by 2
+            (4). Weights trained at 32 fit. Without GRN, every second (fourth) cell is exactly what it was at 32 if the
+            sides are multiples of 32 pixels; if not, cells near the right and lower edge differ. GRN's norms sum over 4
+            (16) times as many cells: dividing by their mean over channels takes out the growth, but not that the cells
+            between differ a little from the others.
         init_cfg: Weights to start from, ``dict(type='Pretrained', checkpoint=...)``: a file, an address or a name in
             ``cnxv2_mm.zoo``, in any dialect (:class:`cnxv2_mm.checkpoints.Pretrained`, also under its own name). Every
             tensor of the backbone must be in the file; only output norms may be missing. None keeps the random
             initialisation (:func:`initialise`).
 
     Attributes:
-        out_channels: Channels of each output.
+        out_channels: Number of channels of each output.
         out_strides: Pixels between neighbouring cells of each output, at most ``output_stride``.
-        num_features: Channels of the last stage.
+        num_features: Number of channels of the last stage.
 
     Raises:
         ValueError: An argument is outside its range.
@@ -151,7 +160,7 @@ class ConvNeXtV2(BaseModule):
         ):
             check_argument(name, value, bool, "True or False")
         check_argument("layer_scale_init_value", layer_scale_init_value, float, "a number; 0 leaves the scale out")
-        check_argument("output_stride", output_stride, int, "8, 16 or 32", OUTPUT_STRIDES.__contains__)
+        check_argument("output_stride", output_stride, int, "8, 16 or 32", STRIDES[1:].__contains__)
         self.depths = variant.depths
         self.channels = variant.channels
         self.in_channels = in_channels
@@ -160,8 +169,8 @@ class ConvNeXtV2(BaseModule):
         self.gap_before_final_norm = gap_before_final_norm
         self.out_channels = tuple(self.channels[i] for i in self.out_indices)
         self.output_stride = output_stride
-        strides = [min(STEM_STRIDE * 2**i, output_stride) for i in range(NUM_STAGES)]
-        dilations = [STEM_STRIDE * 2**i // stride for i, stride in enumerate(strides)]
+        strides = [min(stride, output_stride) for stride in STRIDES]
+        dilations = [undilated // stride for undilated, stride in zip(STRIDES, strides, strict=True)]
         self.out_strides = tuple(strides[i] for i in self.out_indices)
         self.num_features = self.channels[-1]
         self.num_stages = max(self.out_indices, default=NUM_STAGES - 1) + 1
@@ -204,7 +213,10 @@ class ConvNeXtV2(BaseModule):
 
         Args:
             images: (N, in_channels, height, width), at least ``output_stride`` pixels each way. Rows and columns that
-                do not fill a cell of a stage are left out, as unpadded convolutions do.
+                do not fill a cell of a stage are left out, as by convolutions without padding.
+
+        Raises:
+            ValueError: The images have another type, number of channels or dimensions, or are smaller than a cell.
 
         Returns:
             One (N, C, height / stride, width / stride) map for each output, high resolution first, in channels-last
@@ -227,13 +239,14 @@ class ConvNeXtV2(BaseModule):
         """Encode each image from its visible patches alone.
 
         Args:
-            images: (N, in_channels, h * p, w * p), p being a multiple of 32 pixels.
+            images: (N, in_channels, h * p, w * p); the side p of a patch is a multiple of 32 pixels.
             visible: (N, h, w) booleans, True where the encoder may look; the same number of them in each image.
             layout: 'packed', 'masked_dense' or 'minkowski': how the cells are stored; the numbers are the same.
-            num_visible: That number, if it is known; it spares a question to the device, and the check.
+            num_visible: The number of visible patches in each image, if the caller knows it. It is then neither read
+                back from the device nor checked.
 
         Returns:
-            (N, C, height / 32, width / 32), the last stage before any norm, zero where hidden.
+            The map of the last stage before any norm, (N, C, height / 32, width / 32), zero where hidden.
 
         Raises:
             ValueError: The shapes do not fit together, there are no images, they have different numbers of visible
@@ -268,14 +281,17 @@ class ConvNeXtV2(BaseModule):
         """Return the place of a parameter in the order of layers, for layer-wise learning rates.
 
         Args:
-            param_name: Full name of the parameter.
+            param_name: The full name of the parameter.
             prefix: What stands before this backbone's own names, such as 'backbone.'; a name that does not begin
                 with it belongs to what follows the backbone.
-            strategy: 'single' or 'group', see :func:`cnxv2_mm.layer_depth.convnext_layer_depth`. Who names none is
-                mmpretrain's constructor, whose rates are made for groups.
+            strategy: 'single' or 'group', see :func:`cnxv2_mm.layer_depth.convnext_layer_depth`. mmpretrain's
+                constructor does not give any; its rates are made for groups.
 
         Returns:
-            The place, 0 first, and the number of places.
+            The place, counted from 0, and the number of places.
+
+        Raises:
+            ValueError: The strategy is unknown, or the backbone has no such parameter.
         """
         name = param_name.removeprefix(prefix) if param_name.startswith(prefix) else "head"
         return convnext_layer_depth(name, self.depths, strategy)
@@ -288,11 +304,14 @@ class ConvNeXtV2(BaseModule):
 
     def _encode(self, images: Tensor, layout: Layout) -> Iterator[tuple[Tensor, Layout]]:
         """Yield the cells behind each stage, and their layout."""
-        stem_conv, stem_norm = self.downsample_layers[0]
+        stem: Any = self.downsample_layers[0]
+        stem_conv, stem_norm = stem
         x = stem_norm(layout.embed(images, stem_conv))
-        for i, stage in enumerate(self.stages):
+        stages: Any = self.stages
+        for i, stage in enumerate(stages):
             if i:
-                norm, conv = self.downsample_layers[i]
+                downsampling: Any = self.downsample_layers[i]
+                norm, conv = downsampling
                 x, layout = layout.downsample(norm(x), conv)
             for block in stage:
                 if self.with_cp and torch.is_grad_enabled():
@@ -302,6 +321,7 @@ class ConvNeXtV2(BaseModule):
             yield x, layout
 
     def _freeze(self) -> None:
+        """Keep the frozen stages and their output norms in evaluation mode and without gradients."""
         frozen = [*self.downsample_layers[: self.frozen_stages], *self.stages[: self.frozen_stages]]
         frozen += [getattr(self, f"norm{i}") for i in self.out_indices if i < self.frozen_stages]
         for module in frozen:
@@ -309,7 +329,8 @@ class ConvNeXtV2(BaseModule):
             module.requires_grad_(False)
 
     def _check(self, images: Tensor) -> None:
-        if torch.jit.is_tracing():  # sizes are tensors then, and no recording holds a comparison
+        """Refuse images of another type, number of channels or dimensions, or smaller than a cell."""
+        if is_traced():  # sizes are tensors then, and no recording holds a comparison
             return
         if not images.is_floating_point():
             raise ValueError(
@@ -321,7 +342,7 @@ class ConvNeXtV2(BaseModule):
                 f"images of shape {tuple(images.shape)} must be (N, {self.in_channels}, height, width); "
                 "set the backbone's in_channels to the number of channels of the images"
             )
-        cell = min(STEM_STRIDE * 2 ** (self.num_stages - 1), self.output_stride)
+        cell = min(STRIDES[self.num_stages - 1], self.output_stride)
         if min(images.shape[2:]) < cell:
             raise ValueError(
                 f"images of {images.shape[2]} x {images.shape[3]} pixels are smaller than one cell of the last stage; "
@@ -330,7 +351,7 @@ class ConvNeXtV2(BaseModule):
 
 
 def _resolve_out_indices(out_indices: int | Sequence[int]) -> tuple[int, ...]:
-    """Stages counted from the front, in order, each once."""
+    """Return the stages counted from the front, in order, each once."""
     given = out_indices if isinstance(out_indices, Iterable) else (out_indices,)
     given = (given,) if isinstance(given, str) else tuple(given)
     if not all(type(i) is int and -NUM_STAGES <= i < NUM_STAGES for i in given):
@@ -342,7 +363,7 @@ def _resolve_out_indices(out_indices: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def _patch_size(images: Tensor, visible: Tensor) -> int:
-    """Pixels along the side of the patches that ``visible`` marks."""
+    """Return the pixels along the side of the patches that ``visible`` marks."""
     n, _, height, width = images.shape
     if visible.ndim != 3 or visible.shape[0] != n or visible.dtype != torch.bool:
         raise ValueError(

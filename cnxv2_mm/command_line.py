@@ -23,6 +23,15 @@ def add_traceback_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def command(name: str) -> str:
+    """Return how a user starts another of our commands: as this one was started.
+
+    Args:
+        name: Of the file in ``tools/``, without its ending, which is the name in ``cnxv2`` too.
+    """
+    return f"cnxv2 {name}" if sys.argv[0].startswith("cnxv2 ") else f"python tools/{name}.py"
+
+
 def console(**options: Any) -> Console:
     """Return a console that prints paths and names as they are: ``[/bold]`` and ``:x:`` are part of them, no markup.
 

@@ -2,7 +2,7 @@
 
 Source: facebookresearch/ConvNeXt-V2 @ 2553895 (models/fcmae.py): one ConvNeXt V2 block of width 512 (table 1b, 1c of
 arXiv 2301.00808). What differs: 1 x 1 convolutions are linear layers, the mask token is a vector (so that no rule
-decays it), weights start with std 0.02 throughout (there with std 1), and pixels can be predicted for some cells only.
+decays it), all weights start with std 0.02 (there with std 1), and pixels can be predicted for some cells only.
 """
 
 import torch
@@ -20,15 +20,17 @@ class FCMAEDecoder(BaseModule):
     """Projection, mask token, dense ConvNeXt V2 blocks, and a linear layer to pixels.
 
     Args:
-        in_channels: Channels of the encoder's last stage.
-        out_channels: Numbers to predict for each cell: its pixels times their channels.
+        in_channels: Number of channels of the encoder's last stage.
+        out_channels: How many numbers to predict for each cell: its pixels times the channels of the images.
         depth: Number of blocks, at least 1.
-        width: Their channels.
+        width: Number of channels of the blocks.
         init_cfg: mmengine's initialisation; None keeps :func:`cnxv2_mm.backbone.initialise`.
 
     Raises:
-        ValueError: One of these numbers is no whole number from 1 on.
+        ValueError: One of these numbers is not a whole number, or is less than 1.
     """
+
+    mask_token: nn.Parameter  # (width,)
 
     def __init__(
         self, in_channels: int, out_channels: int, depth: int = 1, width: int = 512, init_cfg: dict | None = None
@@ -47,11 +49,11 @@ class FCMAEDecoder(BaseModule):
         """Fill in the hidden cells.
 
         Args:
-            features: (N, C, h, w) from the encoder; what it holds at hidden cells is not read.
-            visible: (N, h, w) booleans.
+            features: What the encoder returned, (N, in_channels, h, w); its numbers at hidden cells are not read.
+            visible: Which cells are visible, (N, h, w) booleans.
 
         Returns:
-            (N, h, w, width): what :attr:`pred` turns into pixels, for all cells or those that the caller picks.
+            All cells, (N, h, w, width). :attr:`pred` turns them, or those that the caller picks, into pixels.
         """
         x = self.proj(features.permute(0, 2, 3, 1))
         x = torch.where(visible.unsqueeze(-1), x, self.mask_token.to(x.dtype))

@@ -4,8 +4,9 @@ Source: ConvNeXt V2 (arXiv 2301.00808, section 3 and table 8), facebookresearch/
 What differs:
 
 - GRN's statistics are per image, as in the paper's JAX code; the official PyTorch port sums over the batch.
-- The encoder computes visible cells only and the decoder predicts hidden patches only; the numbers are the same.
-- Images may be rectangular, have any number of channels, and patches any side that is a multiple of 32.
+- The encoder keeps visible cells only (``cnxv2_mm/layouts/packed.py``), and the decoder predicts hidden patches only;
+  the numbers are the same.
+- Images may be rectangular and have any number of channels; the side of a patch may be any multiple of 32 pixels.
 
 Shape letters: N images, C channels, h x w patches of p x p pixels, L = h * w, K visible ones; each patch is
 r x r cells of the last stage, r = p / 32.
@@ -13,6 +14,7 @@ r x r cells of the last stage, r = p / 32.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import cast
 
 import torch
 from mmengine.model import BaseModel
@@ -20,8 +22,9 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from cnxv2_mm.arguments import check_argument
+from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.decoder import FCMAEDecoder
 from cnxv2_mm.layouts import find_masked_layout
-from cnxv2_mm.layouts.base import LAST_STRIDE
 from cnxv2_mm.masking import (
     count_visible,
     enlarge,
@@ -33,11 +36,14 @@ from cnxv2_mm.masking import (
     unpatchify,
 )
 from cnxv2_mm.registry import MODELS
+from cnxv2_mm.variants import LAST_STRIDE
 
 
 @MODELS.register_module()
 class FCMAE(BaseModel):
-    """The pre-trainer. Its checkpoints hold the encoder as ``backbone.*``, which detectors load by that prefix.
+    """The model that pre-trains a backbone on images without labels.
+
+    Its checkpoints hold the encoder as ``backbone.*``, which detectors load by that prefix.
 
     Masks are drawn from PyTorch's default generator; on several GPUs set mmengine's
     ``randomness=dict(seed=..., diff_rank_seed=True)``, so that each draws its own.
@@ -45,13 +51,13 @@ class FCMAE(BaseModel):
     Args:
         backbone: A :class:`~cnxv2_mm.backbone.ConvNeXtV2`, or its config. A config without ``out_indices`` gets
             ``()``: output norms would not be trained.
-        decoder: Config of a :class:`~cnxv2_mm.decoder.FCMAEDecoder`; its channels follow from the backbone.
-        data_preprocessor: Normalises and stacks the images, an OpenMMLab data preprocessor. Its ``mean`` and ``std``
-            have one number for each of the backbone's ``in_channels``, or one for all.
-        mask_ratio: Share of the patches that are hidden, in (0, 1); ``int(L * (1 - mask_ratio))`` stay visible.
-        patch_size: Side of a patch in pixels, a multiple of 32.
-        norm_pix: Compare with pixels normalised to mean 0 and variance 1 within each patch.
-        layout: How the encoder stores visible cells, 'packed', 'masked_dense' or 'minkowski'; the numbers are the same.
+        decoder: The config of a :class:`~cnxv2_mm.decoder.FCMAEDecoder`; its channels follow from the backbone.
+        data_preprocessor: An OpenMMLab data preprocessor, or its config: it normalises and stacks the images. Its
+            ``mean`` and ``std`` have one number for each of the backbone's ``in_channels``, or one for all.
+        mask_ratio: The share of the patches that are hidden, in (0, 1); ``int(L * (1 - mask_ratio))`` stay visible.
+        patch_size: The side of a patch in pixels, a multiple of 32.
+        norm_pix: Whether the pixels to predict are normalised to mean 0 and variance 1 within each patch.
+        layout: How the encoder stores the cells, 'packed', 'masked_dense' or 'minkowski'; the numbers are the same.
         init_cfg: mmengine's initialisation of the whole model.
 
     Raises:
@@ -76,26 +82,26 @@ class FCMAE(BaseModel):
         check_argument("patch_size", patch_size, int, multiple, lambda p: p > 0 and p % LAST_STRIDE == 0)
         check_argument("norm_pix", norm_pix, bool, "True or False")
         find_masked_layout(layout)
-        if isinstance(backbone, dict):
-            backbone = MODELS.build({"out_indices": (), **backbone})
-        if not hasattr(backbone, "encode_visible"):
+        built = MODELS.build({"out_indices": (), **backbone}) if isinstance(backbone, dict) else backbone
+        if not hasattr(built, "encode_visible"):
             raise ValueError(
-                f"a backbone of type {type(backbone).__name__} cannot encode visible patches alone; "
+                f"a backbone of type {type(built).__name__} cannot encode visible patches alone; "
                 "use type='cnxv2_mm.ConvNeXtV2'"
             )
-        if backbone.out_indices:
+        encoder = cast(ConvNeXtV2, built)
+        if encoder.out_indices:
             raise ValueError(
-                f"out_indices={backbone.out_indices} gives the backbone output norms that pre-training does not train; "
+                f"out_indices={encoder.out_indices} gives the backbone output norms that pre-training does not train; "
                 "use out_indices=()"
             )
-        _check_statistics(self.data_preprocessor, backbone.in_channels)
-        self.data_preprocessor.register_forward_pre_hook(partial(_check_channels, backbone.in_channels))
-        self.backbone = backbone
-        self.decoder = MODELS.build(
+        _check_statistics(self.data_preprocessor, encoder.in_channels)
+        self.data_preprocessor.register_forward_pre_hook(partial(_check_channels, encoder.in_channels))
+        self.backbone = encoder
+        self.decoder: FCMAEDecoder = MODELS.build(
             {
                 "type": "cnxv2_mm.FCMAEDecoder",
-                "in_channels": backbone.num_features,
-                "out_channels": LAST_STRIDE**2 * backbone.in_channels,
+                "in_channels": encoder.num_features,
+                "out_channels": LAST_STRIDE**2 * encoder.in_channels,
                 **(decoder or {}),
             }
         )
@@ -110,17 +116,17 @@ class FCMAE(BaseModel):
         """Run the model in one of mmengine's modes.
 
         Args:
-            inputs: (N, C, h * p, w * p) images.
+            inputs: The images, (N, C, h * p, w * p).
             data_samples: What the data set knows about each image; returned with the predictions. A field ``visible``,
-                (h, w) booleans, says which patches the encoder sees, instead of a random draw.
+                (h, w) booleans, says which patches the encoder sees; without it they are drawn at random.
             mode: 'loss', 'predict', or 'tensor' for the features of whole images.
 
         Returns:
-            For 'loss' what :meth:`loss` returns, for 'predict' what :meth:`predict` does, for 'tensor' the last
-            stage's (N, C, height / 32, width / 32) features with nothing hidden.
+            For 'loss' what :meth:`loss` returns, for 'predict' what :meth:`predict` returns, for 'tensor' the last
+            stage's features, (N, C, height / 32, width / 32), with nothing hidden.
 
         Raises:
-            ValueError: Another mode, or the images are not one (N, C, height, width) tensor.
+            ValueError: The mode is another one, or the images are not one (N, C, height, width) tensor.
         """
         if not isinstance(inputs, Tensor) or inputs.ndim != 4:
             got = f"shape {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else f"type {type(inputs).__name__}"
@@ -133,18 +139,27 @@ class FCMAE(BaseModel):
         if mode == "predict":
             return self.predict(inputs, data_samples)
         if mode == "tensor":
-            grid = patch_grid(*inputs.shape[2:], self.patch_size)
+            grid = patch_grid(inputs.shape[2], inputs.shape[3], self.patch_size)
             everything = torch.ones(inputs.shape[0], *grid, dtype=torch.bool, device=inputs.device)
             return self.backbone.encode_visible(inputs, everything, self.layout, num_visible=grid[0] * grid[1])
         raise ValueError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
     def loss(self, images: Tensor, data_samples: Sequence[BaseDataElement] | None = None) -> dict[str, Tensor]:
-        """Return the mean squared error over hidden patches, each image's drawn anew or given by its ``visible``."""
+        """Return the mean squared error over hidden patches, as ``dict(loss=...)``.
+
+        Which are hidden is drawn anew for each image, or given by the ``visible`` of its data sample.
+        """
         visible, num_visible = self._hide(images, data_samples)
         return {"loss": self.reconstruction_loss(images, visible, num_visible)}
 
     def reconstruction_loss(self, images: Tensor, visible: Tensor, num_visible: int) -> Tensor:
-        """Return the mean squared error over hidden patches: those not in the (N, h, w) ``visible``."""
+        """Return the mean squared error over hidden patches, a scalar.
+
+        Args:
+            images: (N, C, h * p, w * p) images.
+            visible: (N, h, w) booleans, False for the hidden patches.
+            num_visible: Number of visible patches in each image.
+        """
         decoded = self._encode_decode(images, visible, num_visible)
         _, hidden = split_patches(visible, num_visible)
         predictions = self.decoder.pred(_take(self._patches_of_cells(decoded), hidden))  # (N, L - K, r * r, 1024C)
@@ -153,17 +168,23 @@ class FCMAE(BaseModel):
 
     @torch.no_grad()
     def predict(self, images: Tensor, data_samples: Sequence[BaseDataElement] | None = None) -> list[BaseDataElement]:
-        """Paints what is hidden: what the ``visible`` of each data sample says, or the same random masks at every call.
+        """Paint the hidden patches of each image.
 
-        Random masks go by the place in the batch; ``visible`` makes an image's result independent of it.
+        Which are hidden, the ``visible`` of its data sample says. Without it, masks are random, but the same at every
+        call: an image's mask, and so its result, then depends on its place in the batch.
+
+        Args:
+            images: (N, C, h * p, w * p) images.
+            data_samples: A data sample for each image, or None for new ones.
 
         Returns:
-            For each image its data sample (or a new one) with these fields:
+            The data samples, with these fields:
 
             - ``reconstruction``, (C, height, width) in the units of the images: visible patches as they are, hidden
               ones as predicted. With ``norm_pix`` the mean and deviation of a hidden patch are taken from the image.
             - ``visible``, (h, w) booleans.
-            - ``loss``, as in training, and ``patch_mean_loss``, that of painting each patch in its mean colour.
+            - ``loss``: the mean squared error over hidden patches, as in training.
+            - ``patch_mean_loss``: the same for a painter who knows the mean colour of each patch and nothing else.
         """
         generator = torch.Generator(images.device).manual_seed(0)
         visible, num_visible = self._hide(images, data_samples, generator)
@@ -176,7 +197,8 @@ class FCMAE(BaseModel):
         patch_mean_errors = (targets - patch_means).square().mean(dim=2)
         seen = visible.flatten(1)
         painted = self._pixels_of_cells(cells) * deviation + mean
-        whole = unpatchify(torch.where(seen.unsqueeze(-1), patches, painted), visible.shape[1:], self.patch_size)
+        grid = (visible.shape[1], visible.shape[2])
+        whole = unpatchify(torch.where(seen.unsqueeze(-1), patches, painted), grid, self.patch_size)
         samples = list(data_samples) if data_samples is not None else [BaseDataElement() for _ in images]
         for i, sample in enumerate(samples):
             sample.set_data(
@@ -195,8 +217,8 @@ class FCMAE(BaseModel):
         data_samples: Sequence[BaseDataElement] | None = None,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, int]:
-        """(N, h, w) visible patches, given or random, and how many there are in each image."""
-        grid = patch_grid(*images.shape[2:], self.patch_size)
+        """Return the visible patches, (N, h, w), given or random, and how many there are in each image."""
+        grid = patch_grid(images.shape[2], images.shape[3], self.patch_size)
         given = [sample.visible for sample in data_samples or () if "visible" in sample]
         if given:
             return _stack_visible(given, len(images), grid, images.device)
@@ -204,12 +226,12 @@ class FCMAE(BaseModel):
         return random_visible(images.shape[0], grid, num_visible, generator, images.device), num_visible
 
     def _encode_decode(self, images: Tensor, visible: Tensor, num_visible: int) -> Tensor:
-        """(N, r * h, r * w, width): the decoder's cells, hidden ones filled in."""
+        """Return the decoder's cells, (N, r * h, r * w, width), hidden ones filled in."""
         features = self.backbone.encode_visible(images, visible, self.layout, num_visible)
         return self.decoder(features, enlarge(visible, self.patch_size // LAST_STRIDE))
 
     def _targets(self, patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what to predict, and the mean and deviation that lead back to pixels."""
+        """Return what to predict for (N, M, p * p * C) patches, and the mean and deviation that lead back to pixels."""
         patches = patches.float()
         if not self.norm_pix:
             return patches, patches.new_zeros(()), patches.new_ones(())
@@ -217,26 +239,26 @@ class FCMAE(BaseModel):
         return (patches - mean) / deviation, mean, deviation
 
     def _patches_of_cells(self, cells: Tensor) -> Tensor:
-        """(N, r * h, r * w, D) cells -> (N, L, r * r, D), those of a patch together."""
+        """Put the cells of each patch together: (N, r * h, r * w, D) -> (N, L, r * r, D)."""
         r = self.patch_size // LAST_STRIDE
         tiles = cells.unflatten(2, (-1, r)).unflatten(1, (-1, r))  # (N, h, r, w, r, D)
         return tiles.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
     def _cells_of_pixels(self, patches: Tensor) -> Tensor:
-        """(N, M, p * p * C) patches -> (N, M, r * r, 1024C): each cell's own pixels."""
+        """Give each cell its own pixels: (N, M, p * p * C) patches -> (N, M, r * r, 1024C)."""
         r = self.patch_size // LAST_STRIDE
         tiles = patches.unflatten(2, (r, LAST_STRIDE, r, LAST_STRIDE, -1))  # (N, M, r, 32, r, 32, C)
         return tiles.transpose(3, 4).flatten(4).flatten(2, 3)
 
     def _pixels_of_cells(self, cells: Tensor) -> Tensor:
-        """Return the inverse of :meth:`_cells_of_pixels`."""
+        """Put the pixels of cells together to patches, (N, M, p * p * C): the inverse of :meth:`_cells_of_pixels`."""
         r = self.patch_size // LAST_STRIDE
         tiles = cells.unflatten(3, (LAST_STRIDE, LAST_STRIDE, -1)).unflatten(2, (r, r))  # (N, M, r, r, 32, 32, C)
         return tiles.transpose(3, 4).flatten(2)
 
 
 def _check_statistics(preprocessor: nn.Module, in_channels: int) -> None:
-    """Refuses a normalisation for another number of channels."""
+    """Refuse a normalisation for another number of channels."""
     for name in ("mean", "std"):
         numbers = getattr(preprocessor, name, None)
         if isinstance(numbers, Tensor) and numbers.numel() not in (1, in_channels):
@@ -247,9 +269,9 @@ def _check_statistics(preprocessor: nn.Module, in_channels: int) -> None:
 
 
 def _check_channels(in_channels: int, preprocessor: nn.Module, args: tuple) -> None:
-    """Refuses images of another number of channels before the normalisation, which would fail on them or repeat them.
+    """Refuse images of another number of channels, before the normalisation fails on them or repeats them.
 
-    A single channel may become several: that is how grey images are read.
+    A single channel is let through: normalisation makes several of it, which is how grey images are read.
     """
     images = args[0].get("inputs") if args and isinstance(args[0], Mapping) else None
     for image in images if isinstance(images, Sequence) else [images]:
@@ -261,14 +283,14 @@ def _check_channels(in_channels: int, preprocessor: nn.Module, args: tuple) -> N
 
 
 def _take(patches: Tensor, index: Tensor) -> Tensor:
-    """Those of each image's patches, (N, L, ...), whose positions are in (N, M) ``index``."""
+    """Take those of each image's patches, (N, L, ...), whose positions are in ``index``, (N, M)."""
     return patches[torch.arange(len(patches), device=patches.device).unsqueeze(1), index]
 
 
 def _stack_visible(
     given: Sequence[Tensor], num_images: int, grid: tuple[int, int], device: torch.device
 ) -> tuple[Tensor, int]:
-    """Return the visible patches that data samples bring, as one (N, h, w) tensor, and their number in each."""
+    """Stack the visible patches that data samples bring into (N, h, w); return them and their number in each image."""
     shapes = {tuple(visible.shape) for visible in given}
     if len(given) != num_images or shapes != {grid}:
         raise ValueError(

@@ -8,6 +8,8 @@ group-wise.
 import math
 import re
 
+from cnxv2_mm.variants import NUM_STAGES
+
 STRATEGIES = ("single", "group")
 
 _DOWNSAMPLE = re.compile(r"downsample_layers\.(\d+)\.")
@@ -16,7 +18,7 @@ _OUTPUT_SIDE = re.compile(r"(norm\d*|head)(\.|$)")
 
 
 def convnext_layer_depth(name: str, depths: tuple[int, ...], strategy: str) -> tuple[int, int]:
-    """Depth of one ConvNeXt parameter and the number of depths: it learns at ``rate ** (number - 1 - depth)``.
+    """Return the depth of a ConvNeXt parameter and the number of depths: it learns at ``rate ** (number - 1 - depth)``.
 
     - ``single``: one step per block. The stem has depth 1 and shares it with the first block, as every downsampling
       layer does with the block that follows it; depth 0 stays empty. For base the stem learns at ``rate ** 36``.
@@ -27,19 +29,19 @@ def convnext_layer_depth(name: str, depths: tuple[int, ...], strategy: str) -> t
     In both, output norms and a classification head come last and learn at the full rate.
 
     Args:
-        name: the parameter's name inside the backbone, e.g. ``stages.2.5.dwconv.weight``.
-        depths: blocks per stage.
+        name: The parameter's name inside the backbone, e.g. ``stages.2.5.dwconv.weight``.
+        depths: Number of blocks in each stage.
         strategy: ``single`` or ``group``.
 
     Raises:
-        ValueError: unknown strategy; a name that is no part of a ConvNeXt with these depths; ``group`` without four
-            stages.
+        ValueError: The strategy is unknown, a ConvNeXt with these depths has no parameter of that name, or ``group``
+            is wanted for a network that has not four stages.
     """
     if strategy not in STRATEGIES:
         raise ValueError(
             f"layer decay strategy {strategy!r} is unknown: set strategy to one of {', '.join(STRATEGIES)}."
         )
-    if strategy == "group" and len(depths) != 4:
+    if strategy == "group" and len(depths) != NUM_STAGES:
         raise ValueError(f"strategy 'group' is defined for four stages, not depths={depths}: use strategy='single'.")
     last = sum(depths) if strategy == "single" else 3 + math.ceil(depths[2] / 3)
     if _OUTPUT_SIDE.match(name):
@@ -55,7 +57,7 @@ def convnext_layer_depth(name: str, depths: tuple[int, ...], strategy: str) -> t
 
 
 def _stage_and_block(name: str, depths: tuple[int, ...]) -> tuple[int, int | None]:
-    """Stage of a parameter and its block; the block is None in a downsampling layer."""
+    """Return the stage of a parameter and its block; the block is None in a downsampling layer."""
     if (match := _BLOCK.match(name)) is not None:
         stage, block = int(match[1]), int(match[2])
         if stage < len(depths) and block < depths[stage]:

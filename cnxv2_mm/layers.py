@@ -1,6 +1,6 @@
 """The two layers of a ConvNeXt V2 block that look at a whole image: GRN and stochastic depth.
 
-Both leave the question where the cells of an image are to the ``layout`` they are given (``cnxv2_mm.layouts``).
+Which cells belong to an image, the ``layout`` that they are given knows (``cnxv2_mm.layouts``).
 
 Sources: GRN is Algorithm 1 of ConvNeXt V2 (arXiv 2301.00808); stochastic depth is arXiv 1603.09382 as in
 facebookresearch/ConvNeXt-V2 @ 2553895. What differs from that code:
@@ -24,7 +24,7 @@ GRN_EPS = 1e-6
 
 
 def check_drop_path_rate(rate: object) -> None:
-    """Refuses what is no probability in [0, 1)."""
+    """Raise a ``ValueError`` unless ``rate`` is a number in [0, 1)."""
     check_argument("drop_path_rate", rate, float, "a number in [0, 1)", lambda r: 0 <= r < 1)
 
 
@@ -34,9 +34,15 @@ class GRN(nn.Module):
     ``n`` is the norm of a channel over the image, divided by the mean of the norms over channels (Algorithm 1; the
     sum in the paper's equation 2 differs by the number of channels, see its footnote 1).
 
+    In a block whose modules nobody has hooked or replaced, :meth:`forward` is not called: the same arithmetic is done
+    in ``cnxv2_mm/kernels/grn_mlp.py``, together with the layers around. Who changes one changes the other.
+
     Args:
-        channels: Number of channels C.
+        channels: Number of channels, C.
     """
+
+    gamma: nn.Parameter  # (C,)
+    beta: nn.Parameter  # (C,)
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -44,7 +50,7 @@ class GRN(nn.Module):
         self.beta = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, layout: "Layout") -> Tensor:
-        """Normalises ``x``, whose last dimension is C, over the cells of each image as ``layout`` knows them."""
+        """Normalise the cells ``x``, (..., C), over each image, whose cells ``layout`` knows; the shape stays."""
         norm = layout.image_norm(x)  # one vector of C per image, float32, broadcastable to x
         relative = norm / (norm.mean(dim=-1, keepdim=True) + GRN_EPS)
         scale = 1 + self.gamma * relative
@@ -52,10 +58,12 @@ class GRN(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: in training, an image's branch is dropped with probability ``rate``, else divided by the rest.
+    """Stochastic depth: in training, the branch of an image becomes zero with probability ``rate``.
+
+    Branches that stay are divided by ``1 - rate``, so that the expected value is the same.
 
     Args:
-        rate: Probability in [0, 1).
+        rate: Probability of dropping, in [0, 1).
 
     Raises:
         ValueError: ``rate`` is outside that range.
@@ -67,7 +75,7 @@ class DropPath(nn.Module):
         self.rate = rate
 
     def forward(self, branch: Tensor, layout: "Layout") -> Tensor:
-        """Drop whole images of ``branch``, which ``layout`` knows how to tell apart."""
+        """Drop the branch of whole images: ``layout`` knows which cells of ``branch`` belong to which image."""
         if not self.training or self.rate == 0.0:
             return branch
         keep = branch.new_empty(layout.num_images).bernoulli_(1 - self.rate) / (1 - self.rate)

@@ -13,9 +13,13 @@ from torch import Tensor
 
 
 def count_visible(num_patches: int, mask_ratio: float) -> int:
-    """Return the number of visible patches, ``int(num_patches * (1 - mask_ratio))``.
+    """Return the number of visible patches of an image, ``int(num_patches * (1 - mask_ratio))``.
 
-    19 of 49 at 224 pixels and ratio 0.6.
+    For example, 19 of 49 at 224 pixels and ratio 0.6.
+
+    Args:
+        num_patches: Number of patches of the image, L.
+        mask_ratio: The share of the patches that are hidden.
 
     Raises:
         ValueError: The ratio leaves no patch visible or none hidden.
@@ -33,6 +37,11 @@ def count_visible(num_patches: int, mask_ratio: float) -> int:
 
 def patch_grid(height: int, width: int, patch_size: int) -> tuple[int, int]:
     """Return the number of patches down and across an image.
+
+    Args:
+        height: Rows of the image, in pixels.
+        width: Columns of the image, in pixels.
+        patch_size: The side of a patch, in pixels.
 
     Raises:
         ValueError: The image is not a whole number of patches.
@@ -52,17 +61,17 @@ def random_visible(
     generator: torch.Generator | None = None,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """Draws visible patches for each image by itself, every set of K being equally likely.
+    """Draw the visible patches of each image independently; all sets of K patches are equally likely.
 
     Args:
-        num_images: N.
-        grid: (h, w) patches.
-        num_visible: K, the same for each image.
-        generator: Source of randomness, on ``device``; None is PyTorch's default one.
-        device: Where the result lives.
+        num_images: Number of images, N.
+        grid: Number of patches down and across each image, (h, w).
+        num_visible: Number of visible patches, K, the same for each image.
+        generator: The source of randomness, on ``device``; None is PyTorch's default one.
+        device: The device of the result.
 
     Returns:
-        (N, h, w) booleans, K of them True in each image.
+        The visible patches: (N, h, w) booleans, K of them True in each image.
     """
     noise = torch.rand(num_images, grid[0] * grid[1], generator=generator, device=device)
     chosen = noise.argsort(dim=1)[:, :num_visible]
@@ -73,26 +82,26 @@ def random_visible(
 def split_patches(visible: Tensor, num_visible: int) -> tuple[Tensor, Tensor]:
     """Return the positions of visible and of hidden patches, each in reading order.
 
-    The device is not asked for a number, so that nothing waits for it.
+    No number is read back from the device, so that nothing has to wait for it.
 
     Args:
         visible: (N, h, w) booleans with K True ones in each image.
-        num_visible: K.
+        num_visible: Number of visible patches in each image, K.
 
     Returns:
-        (N, K) and (N, L - K) positions in ``range(h * w)``.
+        The visible positions, (N, K), and the hidden ones, (N, L - K), in ``range(h * w)``.
     """
     order = visible.flatten(1).logical_not().to(torch.uint8).argsort(dim=1, stable=True)
     return order[:, :num_visible], order[:, num_visible:]
 
 
 def enlarge(visible: Tensor, factor: int) -> Tensor:
-    """Repeats each entry of (N, h, w) ``factor`` times down and across: from patches to cells or pixels."""
+    """Repeat each entry of (N, h, w) ``factor`` times down and across: from patches to cells or pixels."""
     return visible.repeat_interleave(factor, dim=1).repeat_interleave(factor, dim=2)
 
 
 def patchify(images: Tensor, patch_size: int) -> Tensor:
-    """Cuts (N, C, h * p, w * p) images into (N, L, p * p * C) patches, pixels in reading order, channels innermost."""
+    """Cut (N, C, h * p, w * p) images into (N, L, p * p * C) patches, pixels in reading order, channels innermost."""
     n, c, height, width = images.shape
     h, w = patch_grid(height, width, patch_size)
     tiles = images.reshape(n, c, h, patch_size, w, patch_size)
@@ -108,6 +117,6 @@ def unpatchify(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tenso
 
 
 def patch_statistics(patches: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each patch, (N, L, 1) each, the latter ``sqrt(unbiased variance + 1e-6)``."""
+    """Return the mean of each patch and its standard deviation, ``sqrt(unbiased variance + 1e-6)``, (N, L, 1) each."""
     variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
     return mean, (variance + 1e-6).sqrt()

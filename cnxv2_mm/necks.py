@@ -10,11 +10,12 @@ from cnxv2_mm.registry import MODELS
 
 @MODELS.register_module()
 class ContiguousMaps(BaseModule):
-    """Copies maps into PyTorch's default memory format, for heads that ``view`` them otherwise than they lie.
+    """Copies maps into PyTorch's default memory format, for heads whose ``view`` fails on channels-last maps.
 
-    The backbone's maps are channels last, the faster format for what usually reads them; mmseg's DMNet is an exception.
+    The backbone's maps are channels last: most necks and heads are faster on that format. mmseg's DMNet is one that
+    cannot read it.
     """
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """(N, C, H, W) maps as they are, in default order."""
+        """Return the (N, C, H, W) maps with the same numbers, contiguous in that order."""
         return tuple(x.contiguous() for x in maps)

@@ -1,11 +1,17 @@
-"""The sizes of ConvNeXt V2 (and of V1), as data: the only place where they are written.
+"""The sizes of ConvNeXt V2 (and of V1) and the strides of its stages, as data: the only place where they are written.
 
 Source: ConvNeXt V2, arXiv 2301.00808, appendix A.1 (atto to huge without small); ConvNeXt V1,
 facebookresearch/ConvNeXt @ 048efce (small, xlarge).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+# Pixels between neighbouring cells of each stage's map: the stem takes blocks of 4 x 4 pixels, and each later stage
+# begins with a downsampling by 2.
+STRIDES = (4, 8, 16, 32)
+STEM_STRIDE, LAST_STRIDE = STRIDES[0], STRIDES[-1]
+NUM_STAGES = len(STRIDES)
 
 
 @dataclass(frozen=True)
@@ -13,8 +19,8 @@ class Variant:
     """One size of the network.
 
     Attributes:
-        depths: Blocks in each of the four stages.
-        channels: Width of each of the four stages.
+        depths: Number of blocks in each of the four stages.
+        channels: Number of channels of each of the four stages.
     """
 
     depths: tuple[int, int, int, int]
@@ -35,7 +41,7 @@ VARIANTS: dict[str, Variant] = {
 }
 
 
-def find_variant(arch: str | Mapping[str, object]) -> Variant:
+def find_variant(arch: str | Mapping[str, Iterable[int]]) -> Variant:
     """Turn the ``arch`` of a config into a :class:`Variant`.
 
     Args:
@@ -56,10 +62,15 @@ def find_variant(arch: str | Mapping[str, object]) -> Variant:
     if not isinstance(arch, Mapping) or set(arch) != {"depths", "channels"}:
         raise ValueError(form)
     try:
-        variant = Variant(depths=tuple(arch["depths"]), channels=tuple(arch["channels"]))
-    except TypeError as error:
+        variant = Variant(depths=_four(arch["depths"]), channels=_four(arch["channels"]))
+    except (TypeError, ValueError) as error:
         raise ValueError(form) from error
-    numbers = (*variant.depths, *variant.channels)
-    if len(variant.depths) != 4 or len(variant.channels) != 4 or not all(type(n) is int and n > 0 for n in numbers):
+    if not all(type(n) is int and n > 0 for n in (*variant.depths, *variant.channels)):
         raise ValueError(form)
     return variant
+
+
+def _four(numbers: Iterable[int]) -> tuple[int, int, int, int]:
+    """Return four numbers as a tuple; raises a ``ValueError`` if there are fewer or more."""
+    first, second, third, fourth = numbers
+    return first, second, third, fourth

@@ -11,13 +11,17 @@ _LETTERS = 60  # of the name, of at most four bytes each; systems take 255 bytes
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a name to write under; what is there at the end is forced to the disk and gets the name ``path``.
+    """Give the body another, hidden file to write; at the end it is forced to the disk and gets the name ``path``.
 
-    Whoever is killed meanwhile leaves that other, hidden file, which the next writing replaces. The processes of one
-    run may write the same file at once, as mmengine's do: each has a hidden file of its own.
+    A process that is killed meanwhile leaves the hidden file behind, which the next writing replaces. The processes of
+    one run may write the same file at once, as mmengine's do: each has a hidden file of its own.
 
     Args:
-        path: The file; a symbolic link stays one, and the file that it names is replaced. Its folder exists.
+        path: The file to replace, in a folder that exists. A symbolic link stays one: the file that it names is
+            replaced.
+
+    Yields:
+        The path of the hidden file.
 
     Raises:
         OSError: The disk is full, the folder cannot be written, and so on; ``path`` is as it was.

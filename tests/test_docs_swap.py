@@ -1,4 +1,4 @@
-"""What docs/swap.md shows works: its fine-tuning on a COCO file of one's own is run, on small real images."""
+"""What docs/swap.md shows is what happens: its first command, its config by hand, its fine-tuning on own data."""
 
 import json
 import math
@@ -8,11 +8,40 @@ import pytest
 import torch
 
 from cnxv2_mm.checkpoints import allow_checkpoint_types
+from cnxv2_mm.config.load import load_config
+from cnxv2_mm.swap import swap_backbone
 from tests.configs.images import SIDE, pictures, write
+from tests.swap.published import without_scopes
 from tests.test_structure import ROOT
 from tests.tools.conftest import load_tool
 
 TEXT = (ROOT / "docs" / "swap.md").read_text()
+
+
+def block(language, beginning):
+    """The first fenced block of a language that begins so."""
+    found, *_ = re.findall(rf"```{language}\n({re.escape(beginning)}.*?)```", TEXT, flags=re.DOTALL)
+    return found
+
+
+def test_the_first_command_prints_and_writes_what_is_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = block("bash", "python tools/swap_backbone.py mmdet::retinanet").splitlines()[0]
+    load_tool("swap_backbone").main(command.split()[2:])
+    # The width of the window moves the line breaks; a library may print something while it is imported.
+    shown = block("text", "- backbone").split()
+    assert capsys.readouterr().out.split()[-len(shown) :] == shown
+    written = (tmp_path / "my_retinanet.py").read_text()
+    assert "".join(line for line in written.splitlines(keepends=True) if line[0] != "#") == block("python", "_base_")
+
+
+def test_the_config_by_hand_is_the_one_that_the_command_writes(tmp_path):
+    file = tmp_path / "my_retinanet.py"
+    file.write_text(block("python", "# my_retinanet.py"))
+    swapped = swap_backbone("mmdet::retinanet/retinanet_r50_fpn_1x_coco.py", "tiny")
+    by_hand = without_scopes(load_config(str(file)).to_dict())
+    del by_hand["weights"]
+    assert by_hand == without_scopes(swapped.to_dict())
 
 
 def write_own_data(root):
@@ -36,8 +65,7 @@ def write_own_data(root):
 def test_fine_tuning_on_ones_own_coco_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_own_data(tmp_path / "data" / "my_set")
-    (block,) = re.findall(r"```python\n(# my_data\.py.*?)```", TEXT, flags=re.DOTALL)
-    (tmp_path / "my_data.py").write_text(block)
+    (tmp_path / "my_data.py").write_text(block("python", "# my_data.py"))
     commands = re.search(r"python tools/swap_backbone\.py (.* my_retinanet\.py)\npython tools/train\.py (.*)\n", TEXT)
     swapping, training = (arguments.split() for arguments in commands.groups())
     assert swapping[:3] == [swapping[0], "--arch", "tiny"]

@@ -15,7 +15,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 from torch.utils.data import DataLoader
 
-from cnxv2_mm.analysis.flops import build_on_meta
+from cnxv2_mm.config.build import build_on_meta
 from cnxv2_mm.config.load import load_config
 from tests.conftest import photographs, wake_grn
 from tests.test_structure import ROOT

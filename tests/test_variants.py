@@ -1,10 +1,11 @@
 """The sizes, against the paper's parameter counts and the errors of bad ones."""
 
 import pytest
+import timm
 import torch
 
 from cnxv2_mm import ConvNeXtV2
-from cnxv2_mm.variants import VARIANTS, Variant, find_variant
+from cnxv2_mm.variants import NUM_STAGES, STRIDES, VARIANTS, Variant, find_variant
 
 # Parameters with a 1000-class head: mmpretrain's metafile for ConvNeXt V2 @ ee7f2e88; the paper prints them rounded.
 PARAMETERS = {
@@ -39,6 +40,15 @@ def test_v1_has_the_published_number_of_parameters(arch, millions):
     assert count_with_head(backbone) / 1e6 == pytest.approx(millions, abs=0.06)
 
 
+def test_the_stages_have_the_strides_of_timm():
+    with torch.device("meta"):
+        peer = timm.create_model("convnextv2_atto", features_only=True)
+        maps = ConvNeXtV2("atto")(torch.empty(1, 3, 96, 64))
+    assert list(STRIDES) == peer.feature_info.reduction()
+    assert [(96 // x.shape[2], 64 // x.shape[3]) for x in maps] == [(stride, stride) for stride in STRIDES]
+    assert len(maps) == NUM_STAGES
+
+
 def test_a_size_can_be_given_in_numbers():
     assert find_variant({"depths": [1, 1, 2, 1], "channels": [8, 16, 24, 32]}) == Variant((1, 1, 2, 1), (8, 16, 24, 32))
 
@@ -54,6 +64,7 @@ def test_an_unknown_name_lists_the_known_ones():
     [
         {"depths": (1, 1, 1, 1)},
         {"depths": (1, 1, 1), "channels": (8, 8, 8)},
+        {"depths": (1, 1, 1, 1, 1), "channels": (8, 8, 8, 8, 8)},
         {"depths": (1, 1, 0, 1), "channels": (8, 8, 8, 8)},
         {"depths": 3, "channels": (8, 8, 8, 8)},
         {"depths": (1, 1, 1, 1), "channels": (8, 8, 8, 8), "width": 2},

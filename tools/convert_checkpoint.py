@@ -1,4 +1,4 @@
-"""Rewrite a ConvNeXt checkpoint in the names and shapes of another library, whichever library wrote it.
+"""Write a ConvNeXt checkpoint of any library in the names and shapes of another library.
 
 python tools/convert_checkpoint.py convnextv2_tiny_1k_224_ema.pt tiny.safetensors --to timm
 python tools/convert_checkpoint.py work_dirs/fcmae/epoch_100.pth model.safetensors --to huggingface
@@ -16,24 +16,24 @@ from cnxv2_mm.checkpoints import DIALECTS, Conversion, convert
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Rewrite a checkpoint in another library's names and shapes.")
+    parser = argparse.ArgumentParser(description="Write a checkpoint in the names and shapes of another library.")
     parser.add_argument("source", metavar="SRC", help="a file, an address, or a name of cnxv2_mm.zoo")
     parser.add_argument("target", metavar="DST", help="the new file: .safetensors, or .pth, .pt, .bin")
     parser.add_argument("--to", required=True, choices=DIALECTS, help="the names and shapes to write")
-    parser.add_argument("--prefix", help="what stands before the network's names, if SRC holds several networks")
-    parser.add_argument("--entry", help="the entry of SRC with the weights (default: averaged ones, if there are any)")
-    parser.add_argument("--trust-pickle", action="store_true", help="read SRC even if that runs code which is in it")
-    parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists; never SRC itself")
+    parser.add_argument("--prefix", help="what stands before the names of the network, if SRC holds several networks")
+    parser.add_argument("--entry", help="the entry of SRC with the weights (default: averaged weights, if it has any)")
+    parser.add_argument("--trust-pickle", action="store_true", help="read SRC even if it then runs code that is in it")
+    parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists; SRC is never replaced")
     command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
 
 
 def print_report(conversion: Conversion, args: argparse.Namespace) -> None:
-    """One line for what was used, one for each reason to leave something out, one for each part that is not there."""
+    """Print one line for the tensors that were written, one for each reason to drop some, one for each missing part."""
     entry = f" [{conversion.entry}]" if conversion.entry else ""
     table = Table(title=f"{args.source}{entry}: {conversion.source}, {conversion.architecture}", title_justify="left")
     table.add_column("tensors", justify="right")
-    table.add_column("what became of them")
+    table.add_column("what was done with them")
     table.add_column("names in SRC", overflow="fold")
     table.add_row(str(len(conversion.used)), f"written to {args.target} as {args.to}", _shorten(conversion.used))
     for reason, names in conversion.dropped.items():

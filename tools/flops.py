@@ -17,7 +17,8 @@ from mmengine.registry import init_default_scope
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
 from cnxv2_mm import command_line
-from cnxv2_mm.analysis.flops import Cost, analyse, build_on_meta, count_params
+from cnxv2_mm.analysis.flops import Cost, analyse, count_params
+from cnxv2_mm.config.build import build_on_meta
 from cnxv2_mm.config.load import load_config
 
 

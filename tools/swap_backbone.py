@@ -1,9 +1,9 @@
-"""Put ConvNeXt V2 into any detector, segmenter or classifier of OpenMMLab: writes a short config that inherits from it.
+"""Write a config of OpenMMLab again with ConvNeXt V2 as its backbone: a short file that inherits from the given config.
 
 python tools/swap_backbone.py mmdet::retinanet/retinanet_r50_fpn_1x_coco.py --arch tiny -o my_retinanet.py
 python tools/swap_backbone.py my_segmenter.py --arch base --weights none --optimizer keep -o new.py --print-diff
 
-What is changed, what is refused and why: docs/swap.md.
+docs/swap.md says what is changed, what is refused and why.
 """
 
 import argparse
@@ -44,22 +44,22 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def header(args: argparse.Namespace, result: Swap) -> list[str]:
-    """Return what the first lines of the new config say."""
+    """Return the sentences of the comment that the new config begins with."""
     return [f"Written by tools/swap_backbone.py from {args.config}.", *result.notes]
 
 
 def print_differences(old: Config, new: Config, console: Console) -> None:
-    """Show every key whose value is another one."""
+    """Print a table of the keys whose values differ."""
     table = Table(show_lines=True)
     for heading in ("key", "old", "new"):
-        table.add_column(heading, overflow="fold")  # nothing cut off, however narrow the window is
+        table.add_column(heading, overflow="fold")  # in a narrow window a value takes several lines
     for key, before, after in changes(old.to_dict(), new.to_dict()):
         table.add_row(key, literal(before), literal(after))
     console.print(table)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the config; returns the exit status: 1 if the swap is refused."""
+    """Write the new config and return the exit status: 1 if the swap is refused."""
     args = parse_args(argv)
     console = command_line.console(highlight=False)
     try:
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_differences(load_config(args.config), result.config, console)
     for note in result.notes:
         console.print(f"- {note}")
-    console.print(f"{args.output} is written. Train it: python tools/train.py {args.output}")
+    console.print(f"{args.output} is written. Train it: {command_line.command('train')} {args.output}")
     return 0
 
 

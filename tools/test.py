@@ -16,8 +16,9 @@ from cnxv2_mm.config.load import load_config
 from cnxv2_mm.training import resuming
 from cnxv2_mm.training.data_check import check_data
 from cnxv2_mm.training.loaded_weights import RequireWeights
-from cnxv2_mm.training.run import add_common_arguments, build_runner, leave_processes, set_run
-from cnxv2_mm.training.test_time import draw_predictions, use_tta
+from cnxv2_mm.training.options import add_common_arguments, set_run
+from cnxv2_mm.training.runner import build_runner, leave_processes
+from cnxv2_mm.training.testing import draw_predictions, use_tta
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

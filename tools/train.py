@@ -12,17 +12,12 @@ from cnxv2_mm import command_line
 from cnxv2_mm.config.check import check_names, check_optimizer
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.training import resuming
+from cnxv2_mm.training.auto_scale_lr import scale_learning_rate
 from cnxv2_mm.training.data_check import check_data
 from cnxv2_mm.training.loaded_weights import RequireSomeWeights, RequireWeights
-from cnxv2_mm.training.precision import check_amp_device, use_amp
-from cnxv2_mm.training.run import (
-    add_common_arguments,
-    build_runner,
-    drop_validation,
-    leave_processes,
-    scale_learning_rate,
-    set_run,
-)
+from cnxv2_mm.training.mixed_precision import check_amp_device, use_amp
+from cnxv2_mm.training.options import add_common_arguments, drop_validation, set_run
+from cnxv2_mm.training.runner import build_runner, leave_processes
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

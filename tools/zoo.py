@@ -1,4 +1,4 @@
-"""The published ConvNeXt V2 weights: list them, download one. They are CC-BY-NC 4.0: no commercial use.
+"""List the published ConvNeXt V2 weights, or download one. They are CC-BY-NC 4.0: no commercial use.
 
 python tools/zoo.py list --size tiny --training fcmae
 python tools/zoo.py download convnextv2_tiny_fcmae --to checkpoints
@@ -15,30 +15,25 @@ from typing import Any
 from rich.table import Table
 
 from cnxv2_mm import command_line, zoo
-from cnxv2_mm.zoo.index import index_files
-
-ROOT = Path(__file__).parents[1]
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=f"The published ConvNeXt V2 weights ({zoo.LICENCE}).")
     commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="what there is, where, and how accurate the paper reports it to be")
+    listing = commands.add_parser("list", help="the weights, their accuracies and their addresses")
     weights = zoo.WEIGHTS.values()
     listing.add_argument("--size", choices=list(dict.fromkeys(weight.size for weight in weights)))
     listing.add_argument(
         "--training", choices=list(zoo.TRAININGS), help="; ".join(f"{k}: {v}" for k, v in zoo.TRAININGS.items())
     )
     listing.add_argument("--resolution", type=int, choices=sorted({weight.resolution for weight in weights}))
-    listing.add_argument("--source", choices=zoo.SOURCES, help="only weights that are there, and where (%(choices)s)")
-    listing.add_argument("--json", action="store_true", help="everything that is known, for programs")
-    fetching = commands.add_parser("download", help="one weight, unless it is there already")
+    listing.add_argument("--source", choices=zoo.SOURCES, help="only weights of this source (%(choices)s)")
+    listing.add_argument("--json", action="store_true", help="all that is known of them, for programs")
+    fetching = commands.add_parser("download", help="download a weight unless it is there, and print its file")
     fetching.add_argument(
         "name", help="convnextv2_tiny_fcmae; timm:convnextv2_tiny_fcmae for another source; or an address"
     )
-    fetching.add_argument("--to", type=Path, metavar="FOLDER", help="default: the folder where configs look for it")
-    indexing = commands.add_parser("index", help="for developers: write model-index.yml and its metafile anew")
-    indexing.add_argument("--to", type=Path, metavar="FOLDER", default=ROOT)
+    fetching.add_argument("--to", type=Path, metavar="FOLDER", help="default: the folder in which configs look for it")
     command_line.add_traceback_option(parser)
     return parser.parse_args(argv)
 
@@ -55,7 +50,7 @@ def choose(args: argparse.Namespace) -> list[zoo.Weight]:
 
 
 def as_json(weight: zoo.Weight) -> dict[str, Any]:
-    """All that the table knows; a hash of null is not published."""
+    """Return all that is known of a weight; a hash that is not published is null."""
     properties = ("name", "parameters", "licence", "paper_table")
     return {
         **{name: getattr(weight, name) for name in properties},
@@ -93,18 +88,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.json:
             print(json.dumps([as_json(weight) for weight in weights], indent=2))
         elif not weights:
-            sys.exit("no published weight is like that; leave out an option")
+            sys.exit("no published weight fits all of these options; leave one out")
         else:
             # In a file or a pipe there is no window to fit into.
             console = command_line.console(width=None if sys.stdout.isatty() else 250)
             console.print(as_table(weights, args.source or "official"))
-    elif args.command == "download":
-        print(zoo.fetch(args.name, args.to))
     else:
-        for path, text in index_files().items():
-            (args.to / path).parent.mkdir(parents=True, exist_ok=True)
-            (args.to / path).write_text(text)
-            print(args.to / path)
+        print(zoo.fetch(args.name, args.to))
 
 
 if __name__ == "__main__":

@@ -1,21 +1,23 @@
-"""Parameters and floating-point operations of a model, part by part, without running it.
+"""Parameters and floating-point operations of a model, part by part.
 
-A multiply-add counts once, as in the paper's tables. Counted are matrix products, convolutions and attention by the
-formulas of ``torch.utils.flop_counter``, and what the counters of the time (fvcore, and mmengine's copy of it) count
-besides: 5 operations for each number of a layer norm, 2 of a batch norm in inference, 1 of an average pooling, 4 for
-each number interpolated bilinearly. With these rules the paper's classifiers, detectors and segmenters come out within
-0.2 %. Everything else (GELU, GRN, residual additions, RoI align, non-maximum suppression) counts nothing.
+A multiply-add counts as one operation, as in the paper's tables. Two kinds of operation are counted:
 
-On the meta device only shapes are computed: huge takes a second and no memory.
+- matrix products, convolutions and attention, by the formulas of ``torch.utils.flop_counter``;
+- what the counters of the paper's time count too (fvcore, and mmengine's copy of it): 5 operations for each number that
+  a layer norm reads, 2 for a batch norm in inference, 1 for an average pooling, 4 for each number that a bilinear
+  interpolation makes.
+
+Everything else (GELU, GRN, residual additions, RoI align, non-maximum suppression) counts nothing. By these rules the
+paper's classifiers, detectors and segmenters have its published numbers within 0.2 %.
+
+A model on the meta device computes shapes only: even size 'huge' takes a second and no memory.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -23,13 +25,13 @@ from torch.utils.flop_counter import flop_registry
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.masking import count_visible, patch_grid, random_visible
 
-# What OpenMMLab's own counters fed a two-stage detector: so many regions reach the box head, so many the mask head.
+# Regions that reach the box head and the mask head of a two-stage detector: the numbers of OpenMMLab's own counters.
 BOX_REGIONS = 1000
 MASK_REGIONS = 100
 
 
 _aten = torch.ops.aten
-# Operations for each number that goes in, and for each that comes out.
+# Operations for each number that an operator reads, and for each that it makes.
 _PER_INPUT = {
     _aten.native_layer_norm: 5,
     _aten.native_group_norm: 5,
@@ -68,11 +70,11 @@ class _Counter(TorchDispatchMode):
 
 @dataclass(frozen=True)
 class Cost:
-    """What a model, or a part of one, consists of and computes for one input.
+    """Size of a model or of a part of one, and its work for one input.
 
     Attributes:
-        params: Parameters.
-        flops: Operations, a multiply-add counting once.
+        params: Number of parameters.
+        flops: Number of operations; a multiply-add counts once.
     """
 
     params: int
@@ -83,41 +85,27 @@ class Cost:
 
 
 def count_flops(function: Callable[[], object]) -> int:
-    """Return the operations of a call, a multiply-add counting once."""
+    """Return the number of operations of a call; a multiply-add counts once."""
     with torch.no_grad(), _Counter() as counter:
         function()
     return counter.flops
 
 
 def count_params(modules: Iterable[nn.Module]) -> int:
-    """Parameters of the modules together, shared ones once."""
+    """Return the number of parameters of some modules together; a shared one counts once."""
     return sum(p.numel() for p in {id(p): p for module in modules for p in module.parameters()}.values())
-
-
-def build_on_meta(config: Mapping[str, Any]) -> nn.Module:
-    """Build a model that has shapes but no numbers.
-
-    Args:
-        config: The ``model`` of a config whose ``default_scope`` is set.
-    """
-    try:
-        with torch.device("meta"):
-            model = MODELS.build(deepcopy(config))
-    except RuntimeError:  # a model that looks at numbers while it is built, as mmpretrain's ConvNeXt does
-        model = MODELS.build(deepcopy(config))
-    return model.to("meta")
 
 
 def analyse(model: nn.Module, shape: Sequence[int]) -> dict[str, Cost]:
     """Count each part of an OpenMMLab model for one image.
 
-    Known are classifiers (backbone, neck, head), detectors of one stage (bbox_head) and of two or more (rpn_head,
-    roi_head: 1000 regions for each stage's box head and 100 for each mask head, whatever the image), segmenters
-    (decode_head) and FCMAE. What only training uses (auxiliary heads, loss) is left out. The model is set to evaluation
-    mode.
+    Known are classifiers (backbone, neck, head), detectors of one stage (bbox_head), detectors of two or more stages
+    (rpn_head and roi_head), segmenters (decode_head) and FCMAE. In a detector's roi_head, 1000 regions are counted for
+    each box head and 100 for each mask head, whatever the image. Parts that only training uses (auxiliary heads, the
+    loss) are left out. The model is set to evaluation mode.
 
     Args:
-        model: Best one of :func:`build_on_meta`.
+        model: The model. One of :func:`cnxv2_mm.config.build.build_on_meta` takes no memory.
         shape: (channels, height, width) of the image.
 
     Returns:
@@ -136,11 +124,11 @@ def analyse(model: nn.Module, shape: Sequence[int]) -> dict[str, Cost]:
             "and FCMAE are known part by part; count another with cnxv2_mm.analysis.flops.count_flops"
         )
     parts: dict[str, Cost] = {}
-    features = _run(parts, "backbone", model.backbone, image)
-    if getattr(model, "neck", None) is not None:
-        features = _run(parts, "neck", model.neck, features)
-    heads = {name: getattr(model, name, None) for name in ("head", "bbox_head", "rpn_head", "decode_head")}
-    heads = {name: head for name, head in heads.items() if head is not None}
+    features = _run(parts, "backbone", model.get_submodule("backbone"), image)
+    found = _submodules(model, ("neck", "head", "bbox_head", "rpn_head", "decode_head", "roi_head"))
+    if "neck" in found:
+        features = _run(parts, "neck", found["neck"], features)
+    heads = {name: part for name, part in found.items() if name not in ("neck", "roi_head")}
     if not heads or hasattr(model, "encoder") or any(isinstance(head, nn.ModuleList) for head in heads.values()):
         raise ValueError(
             f"{type(model).__name__} does more behind its {' and '.join(parts)} than one head (head, bbox_head, "
@@ -148,26 +136,32 @@ def analyse(model: nn.Module, shape: Sequence[int]) -> dict[str, Cost]:
         )
     for name, head in heads.items():
         _run(parts, name, head, features)
-    if getattr(model, "roi_head", None) is not None:
-        _analyse_regions(parts, model.roi_head, features)
+    if "roi_head" in found:
+        _analyse_regions(parts, found["roi_head"], features)
     return parts
 
 
-def _run(parts: dict[str, Cost], name: str, module: nn.Module, *inputs: object) -> object:
-    """Add a part to ``parts``; returns what it computes."""
-    results: list[object] = []
-    flops = count_flops(lambda: results.append(module(*inputs)))
+def _submodules(module: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
+    """Return the submodules that a module has among some names; an attribute that is None is none."""
+    parts = {name: getattr(module, name, None) for name in names}
+    return {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
+
+
+def _run(parts: dict[str, Cost], name: str, module: nn.Module, inputs: Any) -> Any:
+    """Run a part, add its cost to ``parts`` and return what it computes."""
+    results: list[Any] = []
+    flops = count_flops(lambda: results.append(module(inputs)))
     parts[name] = parts.get(name, Cost(0, 0)) + Cost(count_params([module]), flops)
     return results[0]
 
 
 def _analyse_regions(parts: dict[str, Cost], roi_head: nn.Module, features: Sequence[Tensor]) -> None:
-    """Add the heads that look at regions."""
+    """Add the heads of a two-stage detector, which work on regions of the maps."""
     for kind, regions in (("bbox", BOX_REGIONS), ("mask", MASK_REGIONS)):
         heads = getattr(roi_head, f"{kind}_head", None)
         if heads is None:
             continue
-        extractors = getattr(roi_head, f"{kind}_roi_extractor", None) or roi_head.bbox_roi_extractor
+        extractors: Any = getattr(roi_head, f"{kind}_roi_extractor", None) or roi_head.bbox_roi_extractor
         heads = list(heads) if isinstance(heads, nn.ModuleList) else [heads]
         extractors = list(extractors) if isinstance(extractors, nn.ModuleList) else [extractors] * len(heads)
         for i, (head, extractor) in enumerate(zip(heads, extractors, strict=True)):
@@ -178,17 +172,18 @@ def _analyse_regions(parts: dict[str, Cost], roi_head: nn.Module, features: Sequ
 
 
 def _analyse_pretrainer(model: FCMAE, image: Tensor) -> dict[str, Cost]:
-    """Return the encoder on the visible patches, as its layout stores them.
+    """Return the costs of the encoder on the visible patches, and of the decoder with the pixels of the hidden ones.
 
-    The decoder with the pixels of the hidden ones.
+    The encoder's are those of the model's own layout.
     """
-    grid = patch_grid(*image.shape[2:], model.patch_size)
+    height, width = image.shape[2:]
+    grid = patch_grid(height, width, model.patch_size)
     num_visible = count_visible(grid[0] * grid[1], model.mask_ratio)
     visible = random_visible(1, grid, num_visible, device=image.device)
-    encoder, decoder = model.backbone, model.decoder
+    encoder: Any = model.backbone
     encoder_flops = count_flops(lambda: encoder.encode_visible(image, visible, model.layout, num_visible))
     flops = count_flops(lambda: model.loss(image))
     return {
         "backbone": Cost(count_params([encoder]), encoder_flops),
-        "decoder": Cost(count_params([decoder]), flops - encoder_flops),
+        "decoder": Cost(count_params([model.get_submodule("decoder")]), flops - encoder_flops),
     }

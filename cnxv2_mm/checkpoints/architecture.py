@@ -1,24 +1,28 @@
-"""Which network a set of tensors, by our names, makes up, and whether all of it is there.
+"""Which network a set of tensors makes up, and whether all of it is there. Tensors have our names here.
 
-Shape letters: C channels of a stage.
+Which shapes a network needs is read off one that is built on the meta device, where tensors have shapes and no numbers.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from cnxv2_mm.variants import VARIANTS
+from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.fcmae import FCMAE
+from cnxv2_mm.variants import NUM_STAGES, VARIANTS
 
-NUM_STAGES = 4
-_PIXELS = 32**2  # that a cell of the last stage covers, and the decoder predicts
+_WIDEST = 1 << 20  # channels; a network beyond would overflow PyTorch's sizes
 _BLOCK = re.compile(r"backbone\.stages\.(\d)\.(\d+)\.")
+_ONLY_BLOCK = re.compile(r"(stages\.\d|blocks)\.0\.(.+)")  # of the networks that are built here
+_OUTPUT_NORM = re.compile(r"backbone\.norm\d\.")
 _LAYER_SCALE = re.compile(r"backbone\.stages\.\d\.\d+\.gamma")
 _SHOWN = 5
 _LETTERS = 80
-# What a network may have or lack, and the names of its tensors.
+# Parts that a network may have or not, and the names of their tensors.
 PARTS = {
     "output norms": re.compile(r"backbone\.norm[0-2]\."),
     "final norm": re.compile(r"backbone\.norm3\."),
@@ -28,20 +32,20 @@ PARTS = {
 
 
 def part_of(name: str) -> str | None:
-    """Return the entry of :data:`PARTS` that a tensor belongs to; None for those that no network may lack."""
+    """Return the optional part (:data:`PARTS`) that a tensor belongs to; None if every network must have the tensor."""
     return next((part for part, names in PARTS.items() if names.match(name)), None)
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network, as its tensors show it.
+    """What the tensors of a network show of it.
 
     Attributes:
-        depths: Blocks of each stage that is there.
-        channels: Their widths.
-        in_channels: Channels of the images.
-        use_grn: Whether its blocks have GRN (V2).
-        layer_scale: Whether its blocks have a layer scale (V1).
+        depths: Number of blocks of each stage; a file may lack the last stages.
+        channels: Number of channels of each of these stages.
+        in_channels: Number of channels of the images.
+        use_grn: Whether the blocks have GRN, as in V2.
+        layer_scale: Whether the blocks have a layer scale, as in V1.
     """
 
     depths: tuple[int, ...]
@@ -62,32 +66,35 @@ class Architecture:
 
 
 def infer(tensors: Mapping[str, Tensor]) -> Architecture:
-    """Read the architecture off names and shapes; what is inconsistent is left to :func:`find_problems`."""
+    """Read the architecture off names and shapes. They may contradict each other: :func:`find_problems` says so."""
     depths = [0] * NUM_STAGES
     channels = [0] * NUM_STAGES
     for name, tensor in tensors.items():
         if match := _BLOCK.match(name):
             stage, block = map(int, match.groups())
             depths[stage] = max(depths[stage], block + 1)
-            if name.endswith(("dwconv.weight", "dwconv.bias")) and not channels[stage]:
-                channels[stage] = _length(tensor)
+            if name.endswith(("dwconv.weight", "dwconv.bias")):
+                channels[stage] = channels[stage] or _length(tensor)
     built = max((i + 1 for i in range(NUM_STAGES) if depths[i]), default=0)
     stem = tensors.get("backbone.downsample_layers.0.0.weight")
     return Architecture(
         depths=tuple(max(depth, 1) for depth in depths[:built]),  # a stage without blocks lacks at least one
-        channels=tuple(channels[:built]),
-        in_channels=stem.shape[1] if stem is not None and stem.ndim == 4 else 3,
+        channels=tuple(map(_as_width, channels[:built])),
+        in_channels=_as_width(stem.shape[1]) if stem is not None and stem.ndim == 4 else 3,
         use_grn=any(name.startswith("backbone.") and ".grn." in name for name in tensors),
         layer_scale=any(_LAYER_SCALE.fullmatch(name) for name in tensors),
     )
 
 
 def find_problems(tensors: Mapping[str, Tensor], architecture: Architecture) -> list[str]:
-    """Return what keeps tensors from being the whole of ``architecture``, in words; empty if nothing does.
+    """Compare tensors with those that a network of this architecture has.
 
-    A part (:data:`PARTS`) may be absent, but not in halves.
+    An optional part (:data:`PARTS`) may be absent as a whole. If any tensor of it is there, all must be.
+
+    Returns:
+        One text for each kind of difference; empty if the tensors are the whole network.
     """
-    expected = _backbone_shapes(architecture) | _part_shapes(tensors, architecture)
+    expected = _expected_shapes(tensors, architecture)
     missing = [name for name in expected if name not in tensors]
     misfit = [
         f"{name} {tuple(tensors[name].shape)} instead of {shape}"
@@ -101,7 +108,7 @@ def find_problems(tensors: Mapping[str, Tensor], architecture: Architecture) -> 
         for what, names in (
             ("missing", missing),
             ("of another shape", misfit),
-            ("that such a network has no place for", unknown),
+            ("unknown to such a network", unknown),
             ("with NaN or infinite numbers", infinite),
         )
         if names
@@ -109,63 +116,79 @@ def find_problems(tensors: Mapping[str, Tensor], architecture: Architecture) -> 
 
 
 def shorten(names: list[str]) -> str:
-    """Return the first few names, for messages; of a very long one what it begins with."""
+    """Return the first few names for a message; a very long name is cut."""
     shown = [name if len(name) <= _LETTERS else f"{name[:_LETTERS]}..." for name in names[:_SHOWN]]
     return "; ".join(shown) + ("; ..." if len(names) > _SHOWN else "")
 
 
-def _backbone_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    before = architecture.in_channels
-    for i, (depth, width) in enumerate(zip(architecture.depths, architecture.channels, strict=True)):
-        conv, norm, side = ("0.0", "0.1", 4) if i == 0 else (f"{i}.1", f"{i}.0", 2)
-        _add(shapes, f"backbone.downsample_layers.{conv}", (width, before, side, side))
-        _add(shapes, f"backbone.downsample_layers.{norm}", (width if i == 0 else before,))
-        for j in range(depth):
-            block = f"backbone.stages.{i}.{j}."
-            _add_block(shapes, block, width, architecture.use_grn)
-            if architecture.layer_scale:
-                shapes[block + "gamma"] = (width,)
-        before = width
-    return shapes
-
-
-def _part_shapes(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    """Shapes of the parts of which there is anything."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    last = architecture.channels[-1]
-    for i, width in enumerate(architecture.channels):
-        if any(name.startswith(f"backbone.norm{i}.") for name in tensors):
-            _add(shapes, f"backbone.norm{i}", (width,))
+def _expected_shapes(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a whole network, with those optional parts of which ``tensors`` have anything."""
+    shapes = dict(_backbone_shapes(architecture))
     if any(name.startswith("head.fc.") for name in tensors):
         classes = max(_length(tensors.get(f"head.fc.{p}")) for p in ("weight", "bias"))
-        _add(shapes, "head.fc", (classes, last))
-    blocks = [int(m[1]) for m in (re.match(r"decoder\.blocks\.(\d+)\.", name) for name in tensors) if m]
+        shapes |= _head_shapes(architecture.channels[-1], _as_width(classes))
     if any(name.startswith("decoder.") for name in tensors):
-        width = _length(tensors.get("decoder.mask_token"))
-        shapes["decoder.mask_token"] = (width,)
-        _add(shapes, "decoder.proj", (width, last))
-        for j in range(max(blocks, default=0) + 1):
-            _add_block(shapes, f"decoder.blocks.{j}.", width, use_grn=True)
-        _add(shapes, "decoder.pred", (_PIXELS * architecture.in_channels, width))
+        blocks = [int(m[1]) for m in (re.match(r"decoder\.blocks\.(\d+)\.", name) for name in tensors) if m]
+        width = _as_width(_length(tensors.get("decoder.mask_token")))
+        shapes |= _decoder_shapes(architecture, max(blocks, default=0) + 1, width)
+    norms = {match[0] for match in map(_OUTPUT_NORM.match, tensors) if match}
+    return {n: shape for n, shape in shapes.items() if not (m := _OUTPUT_NORM.match(n)) or m[0] in norms}
+
+
+@lru_cache(maxsize=32)
+def _backbone_shapes(architecture: Architecture) -> Mapping[str, tuple[int, ...]]:
+    """Return the shapes of a backbone with a norm behind each of its stages."""
+    backbone = _build_backbone(architecture, out_indices=range(len(architecture.depths)))
+    return _shapes(backbone, "backbone.", {f"stages.{i}": depth for i, depth in enumerate(architecture.depths)})
+
+
+@lru_cache(maxsize=32)
+def _decoder_shapes(architecture: Architecture, depth: int, width: int) -> Mapping[str, tuple[int, ...]]:
+    """Return the shapes of the decoder that FCMAE puts behind a backbone."""
+    with torch.device("meta"):
+        pre_trainer = FCMAE(_build_backbone(architecture, out_indices=()), {"width": width})
+    return _shapes(pre_trainer.decoder, "decoder.", {"blocks": depth})
+
+
+@lru_cache(maxsize=32)
+def _head_shapes(channels: int, classes: int) -> Mapping[str, tuple[int, ...]]:
+    return _shapes(nn.Linear(channels, classes, device="meta"), "head.fc.", {})
+
+
+def _build_backbone(architecture: Architecture, out_indices: Sequence[int]) -> ConvNeXtV2:
+    """Build a backbone of one block in each stage: a file may claim thousands of them, and they are all alike."""
+    channels = (*architecture.channels, *[1] * (NUM_STAGES - len(architecture.channels)))
+    with torch.device("meta"):
+        return ConvNeXtV2(
+            {"depths": [1] * NUM_STAGES, "channels": channels},
+            in_channels=architecture.in_channels,
+            out_indices=out_indices,
+            use_grn=architecture.use_grn,
+            layer_scale_init_value=1.0 if architecture.layer_scale else 0.0,
+        )
+
+
+def _shapes(network: nn.Module, prefix: str, depths: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of a network's tensors.
+
+    Args:
+        network: Each of its lists of blocks holds one.
+        prefix: What to put before its names.
+        depths: The names of those lists, and the number of blocks for which that one stands.
+    """
+    shapes = {}
+    for name, tensor in network.state_dict().items():
+        match = _ONLY_BLOCK.match(name)
+        names = [name] if match is None else [f"{match[1]}.{j}.{match[2]}" for j in range(depths[match[1]])]
+        shapes.update(dict.fromkeys((prefix + one for one in names), tuple(tensor.shape)))
     return shapes
-
-
-def _add_block(shapes: dict[str, tuple[int, ...]], block: str, width: int, use_grn: bool) -> None:
-    _add(shapes, block + "dwconv", (width, 1, 7, 7))
-    _add(shapes, block + "norm", (width,))
-    _add(shapes, block + "pwconv1", (4 * width, width))
-    if use_grn:
-        shapes |= {block + "grn.gamma": (4 * width,), block + "grn.beta": (4 * width,)}
-    _add(shapes, block + "pwconv2", (width, 4 * width))
-
-
-def _add(shapes: dict[str, tuple[int, ...]], layer: str, weight: tuple[int, ...]) -> None:
-    """Require a layer with a weight of this shape and a bias as long as its first dimension."""
-    shapes[layer + ".weight"] = weight
-    shapes[layer + ".bias"] = weight[:1]
 
 
 def _length(tensor: Tensor | None) -> int:
-    """Return the first dimension; 0 of what is not there."""
-    return 0 if tensor is None or tensor.ndim == 0 else len(tensor)
+    """Return the first dimension; 0 of a tensor that is not there or holds no numbers."""
+    return 0 if tensor is None or tensor.ndim == 0 or not tensor.numel() else len(tensor)
+
+
+def _as_width(channels: int) -> int:
+    """Return a number of channels that a network can be built with; it then differs from a file that has none such."""
+    return min(max(channels, 1), _WIDEST)

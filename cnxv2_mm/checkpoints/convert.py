@@ -1,27 +1,26 @@
-"""From a checkpoint file to one of another dialect."""
+"""From a checkpoint file to another one, in the dialect of another library."""
 
 import os
 from dataclasses import dataclass
 
 from cnxv2_mm.checkpoints.architecture import Architecture
 from cnxv2_mm.checkpoints.dialects import DIALECTS
-from cnxv2_mm.checkpoints.files import local_file, read_tensors
-from cnxv2_mm.checkpoints.hub_config import check_hub_config
+from cnxv2_mm.checkpoints.files import local_file
+from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.checkpoints.target import check_target, write_tensors
-from cnxv2_mm.checkpoints.translate import Translation, to_ours
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What became of every tensor of a file.
+    """What was done with each tensor of a file.
 
     Attributes:
-        source: The dialect it was in.
-        entry: The entry of the file that was read, '' for its top level.
-        architecture: The network it holds.
-        used: Names in the file of the tensors that were written, each as one tensor.
-        dropped: Reasons, and the names in the file that each leaves out.
-        missing: Parts that a whole model of the new dialect has and the file has not.
+        source: The dialect of the file that was read.
+        entry: The entry of that file which held the tensors, '' for its top level.
+        architecture: The network in it.
+        used: The tensors that were written, by their names in the file that was read.
+        dropped: The tensors that were not written, by their names in that file, for each reason.
+        missing: Parts that a complete model of the new dialect has and the file lacks.
     """
 
     source: str
@@ -30,38 +29,6 @@ class Conversion:
     used: list[str]
     dropped: dict[str, list[str]]
     missing: list[str]
-
-
-def read_network(
-    checkpoint: str | os.PathLike[str],
-    prefix: str | None = None,
-    entry: str | None = None,
-    trust_pickle: bool = False,
-) -> tuple[Translation, Architecture, str]:
-    """Read the network of a checkpoint, check that it is whole, and translate it into our names.
-
-    The activation (exact GELU) and the eps of the norms (1e-6) are assumed: no tensor shows them. Networks of timm's
-    that are known to differ, by their sizes or by a ``config.json`` in the file's folder, are refused.
-
-    Args:
-        checkpoint: See :func:`cnxv2_mm.checkpoints.files.read_tensors`, also for ``entry`` and ``trust_pickle``.
-        prefix: See :func:`cnxv2_mm.checkpoints.translate.to_ours`.
-
-    Returns:
-        The network, its architecture, and the entry of the file that it is from.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file cannot be read, or does not hold one whole network.
-    """
-    tensors, entry = read_tensors(checkpoint, entry, trust_pickle)
-    try:
-        translation = to_ours(tensors, prefix)
-        architecture = translation.check()
-        check_hub_config(checkpoint, translation.dialect)
-        return translation, architecture, entry
-    except ValueError as error:
-        raise ValueError(f"checkpoint={os.fspath(checkpoint)!r}: {error}") from error
 
 
 def convert(
@@ -74,18 +41,19 @@ def convert(
     trust_pickle: bool = False,
     overwrite: bool = False,
 ) -> Conversion:
-    """Write the network of one checkpoint in another dialect; nothing is written unless all of it can be.
+    """Write the network of one checkpoint in another dialect. If not all of it can be written, nothing is.
 
     Args:
-        source: See :func:`read_network`, also for ``prefix``, ``entry`` and ``trust_pickle``.
-        target: The new file, see :func:`cnxv2_mm.checkpoints.target.write_tensors`.
-        dialect: A name in :data:`~cnxv2_mm.checkpoints.dialects.DIALECTS`.
+        source: The checkpoint to read, see :func:`~cnxv2_mm.checkpoints.read.read_network`, also for ``prefix``,
+            ``entry`` and ``trust_pickle``.
+        target: The file to write, see :func:`cnxv2_mm.checkpoints.target.write_tensors`.
+        dialect: The dialect to write, a name in :data:`~cnxv2_mm.checkpoints.dialects.DIALECTS`.
         overwrite: Replace the target if it exists. The source itself is never replaced.
 
     Raises:
-        OSError: There is no such file, no folder for the new one, or that exists or cannot be written.
-        ValueError: The file cannot be read, does not hold one whole network, or the dialect cannot express it; or the
-            target is the source.
+        OSError: The source does not exist, or the target cannot be written, or exists and may not be replaced.
+        ValueError: The source cannot be read or does not hold one whole network; the dialect cannot express that
+            network; or the target is the source.
     """
     if dialect not in DIALECTS:
         raise ValueError(f"dialect={dialect!r} is unknown; choose one of {', '.join(DIALECTS)}")

@@ -1,6 +1,5 @@
-"""Which dialect a set of tensors speaks, and where in it the network is: told from names and shapes alone."""
+"""Which dialect a set of tensors has, and where among them the network is. Only names and shapes are looked at."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,29 +7,23 @@ from torch import Tensor
 
 from cnxv2_mm.checkpoints.dialects import DIALECTS, OFFICIAL, OURS, Dialect
 
-# Levels that distributed training, averaging and compilation put into names.
-_WRAPPERS = re.compile(r"(?<![^.])(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the network is.
+    """Where among the tensors of a file the network is.
 
     Attributes:
-        dialect: How it is written there.
-        inner: What stands before the names of the network, '' or ending in a dot.
-        outer: What stands before the names of its classifier or decoder: ``inner`` without the dialect's root.
+        dialect: The dialect of its names and shapes.
+        inner: What stands before the names of the network, such as 'model.backbone.'; may be empty.
+        outer: What stands before the names of its classifier or decoder: ``inner`` without the last level that the
+            dialect gives to the network, so 'model.' in this example.
     """
 
     dialect: Dialect
     inner: str
     outer: str
-
-
-def without_wrappers(name: str) -> str:
-    """Return a tensor's name without the levels of wrappers such as ``module.``."""
-    return _WRAPPERS.sub("", name)
 
 
 def find_network(tensors: Mapping[str, Tensor]) -> Place:
@@ -62,15 +55,16 @@ def find_network(tensors: Mapping[str, Tensor]) -> Place:
 
 
 def first_levels(names: Mapping[str, Tensor]) -> str:
-    """Return the first few of the top levels of names, for messages."""
+    """Return the first levels of the names, only a few of them, for a message."""
     levels = list(dict.fromkeys(name.split(".")[0] + ("." if "." in name else "") for name in names))
     return ", ".join(levels[:_SHOWN]) + (", ..." if len(levels) > _SHOWN else "")
 
 
 def _is_official(tensors: Mapping[str, Tensor], inner: str) -> bool:
-    """Whether names that ours shares with the official dense code are theirs: a head of that code, or its GRN.
+    """Tell the official dense code from ours, which has the same names inside the network.
 
-    Behind ``backbone.`` GRN's shape tells nothing: detectors whose weights others renamed for OpenMMLab keep it.
+    Official is a file with that code's final norm or head, or with its shape of GRN. The shape does not count behind
+    ``backbone.``: official weights that somebody renamed for a detector of OpenMMLab keep it.
     """
     if f"{inner}norm.weight" in tensors or f"{inner}head.weight" in tensors:
         return True

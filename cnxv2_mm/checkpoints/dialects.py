@@ -1,6 +1,7 @@
 """The names and shapes that each library gives to the tensors of a ConvNeXt: one table for each dialect.
 
-Every row pairs a name of theirs with one of ours, so any two dialects translate into each other through ours. Sources:
+Each row pairs a name of the library with one of ours. Any two libraries translate into each other through
+our names. Sources:
 
 - official, official-sparse: facebookresearch/ConvNeXt-V2 @ 2553895 (models/convnextv2.py, models/fcmae.py,
   models/convnextv2_sparse.py, utils.remap_checkpoint_keys) and, for V1, facebookresearch/ConvNeXt @ 048efce;
@@ -25,7 +26,7 @@ from cnxv2_mm.variants import VARIANTS
 _PLACES = {
     "i": r"(?P<i>[0-3])",
     "d": r"(?P<d>[1-3])",
-    "j": r"(?P<j>0|[1-9]\d{0,2})",  # bounded: a network is laid out up to its highest block
+    "j": r"(?P<j>0|[1-9]\d{0,2})",  # at most three digits: up to the highest block, every missing one is listed
     "k": r"(?P<k>[01])",
     "p": r"(?P<p>weight|bias)",
     "g": r"(?P<g>gamma|beta)",
@@ -35,7 +36,7 @@ _TIMM_CONV_MLP = {VARIANTS[name].channels for name in ("atto", "femto", "pico", 
 
 
 def compile_template(template: str) -> re.Pattern[str]:
-    """Return the pattern of the names that a template stands for."""
+    """Return a pattern that matches the names of a template."""
     parts = re.split(r"{(\w)}", template)
     return re.compile("".join(_PLACES[p] if i % 2 else re.escape(p) for i, p in enumerate(parts)))
 
@@ -45,8 +46,9 @@ class Form:
     """How a dialect shapes a tensor.
 
     Attributes:
-        read: Their tensor as ours; a tensor of an unexpected shape as it is, for the check of shapes to refuse.
-        write: Ours as theirs, given the channels of the four stages.
+        read: Turns the library's tensor into ours. A tensor of an unexpected shape stays as it is: the check of shapes
+            refuses it later.
+        write: Turns our tensor into the library's. Its second argument is the number of channels of each stage.
     """
 
     read: Callable[[Tensor], Tensor]
@@ -112,10 +114,10 @@ class Row:
     """One line of a table.
 
     Attributes:
-        theirs: What they call a tensor.
-        ours: What we call it.
-        form: How they shape it.
-        when: Whether a file with these tensors (our names) is written by this row; every file is read by it.
+        theirs: Template of the library's name.
+        ours: Template of our name.
+        form: How the library shapes the tensor.
+        when: Whether the row is used when a file with these tensors (our names) is written. For reading it always is.
     """
 
     theirs: str
@@ -134,18 +136,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Dialect:
-    """The names of one library.
+    """The names and shapes of one library.
 
     Attributes:
-        name: What a user calls it.
-        backbone: Rows of the network without its head; the first that matches counts, in either direction.
-        around: Rows of what follows: final norm in a head, classifier, decoder.
-        signature: Name of a tensor in every block by which the dialect is recognised.
-        roots: What may stand before the names of ``backbone``, and not before those of ``around``.
-        write_root: The one of them that belongs before the names of a file with these tensors (our names).
-        wrapper: Entry of the file that holds the tensors; '' if they are its top level.
-        other_heads: What names begin with that only a classifier has which is more than a linear layer behind the
-            pooled and normed map.
+        name: The name by which users choose it.
+        backbone: Rows of the network without its head. The first row that matches counts, for reading and for writing.
+        around: Rows of what follows the network: a final norm inside a head, classifier, decoder.
+        signature: Template of a tensor of every block, by which the dialect is recognised; official and ours share one.
+        roots: Levels that may stand before the names of ``backbone`` but not before those of ``around``.
+        write_root: Returns the one of them to write, for a file with these tensors (our names).
+        wrapper: Entry of the file under which the library looks for the tensors; '' for the top level.
+        other_heads: First levels of names of heads that are more than a linear layer behind the pooled and normed map.
     """
 
     name: str
@@ -159,7 +160,7 @@ class Dialect:
 
     @cached_property
     def levels(self) -> re.Pattern[str]:
-        """What the names of ``backbone`` begin with, up to the first dot."""
+        """The first levels of the names of ``backbone``."""
         first = dict.fromkeys(row.theirs.split(".")[0] for row in self.backbone)
         return re.compile("|".join(compile_template(level).pattern for level in first))
 
@@ -174,7 +175,7 @@ _CLASSIFIER = "head.fc.{p}"
 
 
 def _blocks(theirs: str, *rows: tuple[str, str] | tuple[str, str, Form]) -> tuple[Row, ...]:
-    """Rows of the tensors of a block, from the names within it."""
+    """Return the rows of the tensors of a block, given their names inside the block."""
     return tuple(Row(theirs + row[0], "backbone.stages.{i}.{j}." + row[1], *row[2:]) for row in rows)
 
 
@@ -313,12 +314,15 @@ def _has_classifier(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def _is_classifier_or_bare(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether Hugging Face has a class with a norm behind its pooling for this; its ``Backbone`` norms maps alone."""
+    """Whether these tensors are of a class of transformers with a norm behind the pooling.
+
+    Its ``Backbone`` class has norms of the stages' maps instead.
+    """
     return _has_classifier(tensors) or not any(f"backbone.norm{i}.weight" in tensors for i in range(3))
 
 
 def _hugging_face_root(tensors: Mapping[str, Tensor]) -> str:
-    """``ForImageClassification`` names its network after the class; the bare ``Model`` does not."""
+    """Return the level that ``ForImageClassification`` puts before its network; the bare ``Model`` has none."""
     if not _has_classifier(tensors):
         return ""
     return "convnextv2." if any(".grn." in name for name in tensors) else "convnext."

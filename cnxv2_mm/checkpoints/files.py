@@ -1,7 +1,8 @@
-"""Reading checkpoint files: tensors only.
+"""Read the tensors out of checkpoint files, without running code that is in them.
 
-A pickle can run any code when it is read. Files are read with PyTorch's restricted unpickler; the few harmless types
-that training codes put beside tensors are let through, anything else only if the user trusts the file.
+A pickle can run any code when it is read. PyTorch's restricted unpickler reads tensors and plain containers only. The
+few harmless types that training codes store beside the tensors are allowed in addition; anything else is read only if
+the user trusts the file.
 """
 
 import os
@@ -24,30 +25,31 @@ from torch import Tensor
 from cnxv2_mm import zoo
 from cnxv2_mm.zoo.checkpoint_format import Kind, is_whole_pickle, recognise
 
-# Where training codes keep the weights, averaged ones first: timm, official, mmengine, official. With mmengine's
-# EMAHook 'state_dict' is the average and 'ema_state_dict' what was being trained.
+# The entries under which training codes store weights: timm (averaged), official (averaged), mmengine, official. With
+# mmengine's EMAHook 'state_dict' holds the averaged weights and 'ema_state_dict' those that were being trained.
 ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model", "ema_state_dict")
 _SHOWN = 8
-# PyTorch's own switch, for all files of a process.
+# PyTorch's own switch, for all files that a process reads.
 TRUST = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
 def trust_pickle() -> None:
-    """Lets every checkpoint that this process reads run the code that is in it."""
+    """Allow every checkpoint that this process reads to run the code that is in it."""
     os.environ[TRUST] = "1"
 
 
 def is_trusted() -> bool:
-    """Whether the user has asked for that."""
+    """Whether checkpoints may run the code that is in them."""
     return os.environ.get(TRUST, "0").lower() in ("1", "y", "yes", "true")
 
 
 def allow_checkpoint_types() -> None:
-    """Lets PyTorch's restricted unpickler read what mmengine and the official code keep beside the tensors.
+    """Let PyTorch's restricted unpickler read what mmengine and the official code store beside the tensors.
 
-    That is the history of what was logged, numpy's arrays and numbers, parts of configs, schedulers and argparse's
-    options. Since 2.6 torch reads tensors and plain containers only; mmengine 0.10.7 then fails to resume and to load,
-    and the maintained family allows ``getattr`` on anything. Naming the few harmless types keeps the restriction.
+    These are the history of logged numbers, numpy's arrays and numbers, parts of configs, schedulers, and the options
+    of argparse. Without them mmengine 0.10.7 can neither load nor resume since torch 2.6, which made the restricted
+    unpickler the default. The maintained family of mmengine allows ``getattr`` on any object, which lets code run; here
+    only the harmless types are allowed, each by its name.
     """
     multiarray = (np._core if hasattr(np, "_core") else np.core).multiarray
     dtypes = {type(np.dtype(kind)) for kind in "?bhilqBHILQefdFDU"}
@@ -58,7 +60,7 @@ def allow_checkpoint_types() -> None:
             (_getattr, "builtins.getattr"),
             ConfigDict,
             Namespace,
-            # numpy 2 has moved them; a file has the names of the numpy that wrote it.
+            # numpy 2 has moved them; a file contains the names of the numpy that wrote it.
             *((multiarray._reconstruct, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
             *((multiarray.scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
             np.ndarray,
@@ -68,7 +70,7 @@ def allow_checkpoint_types() -> None:
     )
 
 
-# The uses of ``getattr`` in mmengine's checkpoints: two classes whose objects keep functions of their class.
+# All uses of ``getattr`` in mmengine's checkpoints: objects of these classes store functions of their class.
 _FUNCTIONS = {
     HistoryBuffer: ("mean", "max", "min", "current"),
     OneCycleParamScheduler: ("_annealing_cos", "_annealing_linear"),
@@ -84,20 +86,20 @@ def _getattr(owner: type, name: str) -> Callable[..., Any]:
 def read_tensors(
     checkpoint: str | os.PathLike[str], entry: str | None = None, trust_pickle: bool = False
 ) -> tuple[dict[str, Tensor], str]:
-    """Read the weights of a checkpoint, whatever the ending of its name.
+    """Read the weights of a checkpoint. The kind of the file is recognised by its content, not by its ending.
 
     Args:
-        checkpoint: A file (``~`` is the home folder), a name in ``cnxv2_mm.zoo``, or an address that mmengine's file
-            backends know.
+        checkpoint: A file (``~`` is the home folder), a name of ``cnxv2_mm.zoo``, an http(s) address, or an address for
+            which mmengine has a file backend, such as s3://.
         entry: The entry of the file that holds the weights; None for the first of :data:`ENTRIES`, or the top level.
-        trust_pickle: Read the file even if that runs code which is in it.
+        trust_pickle: Read the file even if it then runs code that is in it.
 
     Returns:
-        The tensors by name, and the entry they are from ('' for the top level).
+        The tensors by name, and the entry that holds them ('' for the top level).
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is damaged, is no checkpoint, wants to run code, or has no such entry.
+        ValueError: The file is damaged or no checkpoint, it would run code, or it has no such entry.
     """
     text = os.fspath(checkpoint)
     if (path := local_file(text)) is not None:
@@ -118,10 +120,10 @@ def read_tensors(
 
 
 def local_file(checkpoint: str | os.PathLike[str]) -> Path | None:
-    """Return the file of this machine that a checkpoint is read from, downloaded first if need be.
+    """Return the local file of a checkpoint; a name of the zoo or an http(s) address is downloaded first.
 
     Returns:
-        None if there is no such file, or only mmengine's file backends can get it.
+        None if there is no such file, or if a file backend of mmengine has to read it.
     """
     text = os.fspath(checkpoint)
     if _expand(text).is_file():
@@ -157,11 +159,11 @@ def _read(path: Path, trust_pickle: bool) -> Any:
                 f"{name} holds more than tensors{f' ({named[1]})' if named else ''} and could run code when read; save "
                 "its weights alone, or, if you trust whoever wrote it, set trust_pickle=True (--trust-pickle)"
             ) from error
-        raise ValueError(f"{name} is damaged or no checkpoint ({reason}); get or write it anew") from error
+        raise ValueError(f"{name} is damaged or no checkpoint ({reason}); download it or save it again") from error
 
 
 def safetensors_library() -> ModuleType:
-    """Return the library, which only files of that kind need."""
+    """Return the module that reads and writes safetensors; an environment without it still reads the other files."""
     try:
         import safetensors.torch
     except ImportError as error:
@@ -171,7 +173,9 @@ def safetensors_library() -> ModuleType:
 
 def _find_tensors(content: Any, entry: str | None) -> tuple[dict[str, Tensor], str]:
     if not isinstance(content, Mapping):
-        raise ValueError(f"it holds no tensors by name, but one {type(content).__name__}; save a state_dict")
+        raise ValueError(
+            f"it holds no tensors by name, but an object of type {type(content).__name__}; save a state_dict"
+        )
     if entry is not None and entry not in content:
         raise ValueError(f"it has no entry {entry!r}; it has {_describe_entries(content)}")
     candidates = {key: content[key] for key in ((entry,) if entry is not None else ENTRIES) if key in content}
@@ -193,7 +197,7 @@ def _find_tensors(content: Any, entry: str | None) -> tuple[dict[str, Tensor], s
 
 
 def _describe_entries(content: Mapping[Any, Any]) -> str:
-    """Return the entries of a file and what they hold, for messages."""
+    """Return the names of the entries of a file, and what each holds, for a message."""
     shown = []
     for key in list(content)[:_SHOWN]:
         value = content[key]

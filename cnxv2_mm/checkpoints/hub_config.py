@@ -1,4 +1,4 @@
-"""The ``config.json`` that timm and transformers put beside their weights: what it says and no tensor shows."""
+"""The ``config.json`` that timm and transformers write beside their weights: it says what no tensor shows."""
 
 import json
 import os
@@ -14,17 +14,17 @@ _EXACT_GELU = ("gelu", "gelu_python")
 
 
 def check_hub_config(checkpoint: str | os.PathLike[str], dialect: Dialect) -> None:
-    """Refuses a network of which the file beside it says that it computes something else than ours.
+    """Refuse a network that computes something else than ours, according to the ``config.json`` in its folder.
 
-    Ours has the exact GELU and norms with eps 1e-6. transformers' ``layer_norm_eps`` is that of the norm behind the
-    pooling alone, 1e-12 in all that is published; a smaller one than ours changes no digit that counts.
+    Ours has the exact GELU and norms with eps 1e-6. ``layer_norm_eps`` of transformers concerns the norm behind the
+    pooling alone. It is 1e-12 in all published files; an eps below ours is accepted, it makes no difference.
 
     Args:
-        checkpoint: What was read; nothing is done unless it is a file with a ``config.json`` in its folder.
-        dialect: Its dialect: the file speaks of weights in its own library's names.
+        checkpoint: What was read. If it is no file, or there is no ``config.json`` in its folder, nothing is checked.
+        dialect: The dialect of its tensors; the ``config.json`` of another library is not about them.
 
     Raises:
-        ValueError: It has another activation or another eps, or the ``config.json`` cannot be read.
+        ValueError: The network has another activation or another eps, or the ``config.json`` cannot be read.
     """
     path = Path(checkpoint).expanduser()
     beside = path.with_name(_NAME)
@@ -34,18 +34,18 @@ def check_hub_config(checkpoint: str | os.PathLike[str], dialect: Dialect) -> No
         config = json.loads(beside.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{str(beside)!r}, which tells what its tensors do not, is no JSON; mend it, or move it away"
+            f"{str(beside)!r}, which describes the network, is no valid JSON; correct it, or move it to another folder"
         ) from error
     for name, value, fits in _settings(config if isinstance(config, Mapping) else {}, dialect):
         if value is not None and not fits:
             raise ValueError(
                 f"{str(beside)!r} says {name}={value!r}, and this package has the exact GELU and norms with eps 1e-6: "
-                "choose another checkpoint, or move the weights away from that file if it is not theirs"
+                "choose another checkpoint, or move the weights to another folder if that file is not about them"
             )
 
 
 def _settings(config: Mapping[str, Any], dialect: Dialect) -> list[tuple[str, Any, bool]]:
-    """Names, values, and whether ours is the same."""
+    """Return the settings that no tensor shows: name, value (None if unknown), and whether ours is the same."""
     if dialect is TIMM:
         options = config.get("model_args") if "architecture" in config else None
         options = options if isinstance(options, Mapping) else {}

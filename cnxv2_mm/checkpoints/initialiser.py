@@ -1,12 +1,10 @@
-"""``init_cfg=dict(type='cnxv2_mm.Pretrained', ...)``: weights of any dialect, from a config.
+"""``init_cfg=dict(type='cnxv2_mm.Pretrained', ...)``: a config starts from weights of any dialect.
 
-mmengine's own initialiser loads what fits and logs the rest, so a misspelt prefix trains from random weights unseen.
+mmengine's own initialiser loads what fits and only logs the rest. With a misspelt prefix, training then starts from
+random weights, and nobody notices.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from mmengine.model import PretrainedInit, update_init_info
+from mmengine.model import update_init_info
 from torch import nn
 
 from cnxv2_mm.checkpoints.load import load
@@ -15,14 +13,14 @@ from cnxv2_mm.registry import WEIGHT_INITIALIZERS
 
 @WEIGHT_INITIALIZERS.register_module()
 class Pretrained:
-    """Starts a backbone, or the model around one, from a checkpoint; see :func:`cnxv2_mm.checkpoints.load.load`.
+    """Fill a backbone, or the model around one, from a checkpoint; see :func:`cnxv2_mm.checkpoints.load.load`.
 
     Args:
-        checkpoint: A file, an address or a name in ``cnxv2_mm.zoo``, in any dialect.
-        prefix: What stands before the network's names in the file; needed if there are several networks.
-        entry: The entry of the file that holds the weights; None for the averaged ones, if there are any.
-        trust_pickle: Read the file even if that runs code which is in it.
-        map_location: Accepted because mmengine's own initialiser has it; tensors go where the model is.
+        checkpoint: A file, an address or a name of ``cnxv2_mm.zoo``, in any dialect.
+        prefix: What stands before the names of the network in the file; needed if the file holds several networks.
+        entry: The entry of the file that holds the weights; None for the averaged weights, if the file has any.
+        trust_pickle: Read the file even if it then runs code that is in it.
+        map_location: Has no effect; mmengine's own initialiser has it. Tensors are copied to the device of the model.
     """
 
     def __init__(
@@ -43,13 +41,3 @@ class Pretrained:
         load(module, self.checkpoint, self.prefix, self.entry, self.trust_pickle)
         if hasattr(module, "_params_init_info"):
             update_init_info(module, init_info=f"Pretrained: load from {self.checkpoint}")
-
-
-def make_strict(init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None) -> dict | list[dict] | None:
-    """Return an ``init_cfg`` in which mmengine's ``Pretrained`` is ours, and the last, as mmengine would have it."""
-    if init_cfg is None:
-        return None
-    if isinstance(init_cfg, Mapping):
-        plain = init_cfg.get("type") in ("Pretrained", PretrainedInit)
-        return {**init_cfg, "type": "cnxv2_mm.Pretrained"} if plain else dict(init_cfg)
-    return sorted(map(make_strict, init_cfg), key=lambda cfg: cfg.get("type") == "cnxv2_mm.Pretrained")

@@ -1,4 +1,4 @@
-"""From a checkpoint file of any dialect into a model: all of its backbone, or nothing and an error."""
+"""From a checkpoint file of any dialect into a model. Unless the whole backbone can be filled, nothing is."""
 
 import os
 from collections import Counter
@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from cnxv2_mm.checkpoints.architecture import infer, part_of, shorten
-from cnxv2_mm.checkpoints.convert import read_network
+from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.checkpoints.translate import BESIDE, OTHER_HEADS, Translation, to_ours
 
 _HEADS = ("classifier", "decoder")
@@ -24,23 +24,24 @@ def load(
 ) -> None:
     """Copy a network into a backbone, or into the model around one, and log what was used.
 
-    Every tensor of the backbone must come from the file; only output norms may be missing. The classifier or the
-    decoder of the model is filled if the file's is the same: as many tensors, of the same shapes. Names of the model
-    may be of any dialect. Modules that are filled count as initialised: an ``init_cfg`` of their own no longer applies.
-    What no tensor shows is assumed: the exact GELU, and norms with eps 1e-6; see
-    :func:`cnxv2_mm.checkpoints.convert.read_network`.
+    The file must have every tensor of the backbone; only output norms may be missing. The classifier or the decoder of
+    the model is filled if that of the file has the same tensors with the same shapes. The model itself may be of
+    another library: its names may be of any dialect. Modules that were filled count as initialised, so that an
+    ``init_cfg`` of their own has no effect. The exact GELU and norms with eps 1e-6 are assumed, since no tensor shows
+    them; see :func:`cnxv2_mm.checkpoints.read.read_network`.
 
     Args:
-        model: Receives the tensors.
-        checkpoint: A file, an address or a name in ``cnxv2_mm.zoo``, in any dialect.
-        prefix: What stands before the network's names in the file; needed if there are several networks.
-        entry: The entry of the file that holds the weights; None for the averaged ones, if there are any.
-        trust_pickle: Read the file even if that runs code which is in it.
+        model: The model to fill.
+        checkpoint: A file, an address or a name of ``cnxv2_mm.zoo``, in any dialect.
+        prefix: What stands before the names of the network in the file; needed if the file holds several networks.
+        entry: The entry of the file that holds the weights; None for the averaged weights, if the file has any.
+        trust_pickle: Read the file even if it then runs code that is in it.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file cannot be read, does not hold one whole network, or holds another one than the model, or
-            numbers beyond the range of the model's type; or the model is on the meta device. The model is as it was.
+        ValueError: The file cannot be read, does not hold one whole network, holds another network than the model, or
+            has numbers beyond the range of the model's type; or the model is on the meta device. The model is unchanged
+            then.
     """
     source = f"checkpoint={os.fspath(checkpoint)!r}"
     state = model.state_dict()
@@ -53,12 +54,12 @@ def load(
     try:
         own = to_ours(state)
     except ValueError as error:
-        raise ValueError(f"{source} has no place in this {type(model).__name__}: {error}") from error
+        raise ValueError(f"this {type(model).__name__} cannot be filled from {source}: {error}") from error
     if problems := _find_misfits(own, file):
         raise ValueError(
             f"{source}, read as {file.dialect.name} ({architecture}), does not fit this backbone "
-            f"({infer(own.tensors)}): tensors {', '.join(problems)}; set arch, in_channels, use_grn and "
-            "layer_scale_init_value to those of the checkpoint, or choose another"
+            f"({infer(own.tensors)}); tensors: {', '.join(problems)}; set arch, in_channels, use_grn and "
+            "layer_scale_init_value to those of the checkpoint, or choose another checkpoint"
         )
     unfit = {part for part in _HEADS if not _fits(part, own, file)}
     used = [name for name in own.tensors if name in file.tensors and part_of(name) not in unfit]
@@ -81,13 +82,13 @@ def load(
         f"{f' [{entry}]' if entry else ''}, {file.dialect.name}, {architecture}\n"
         f"  left as initialised: {', '.join(fresh) or 'none'}{_describe_unfit(unfit, own, file)}\n"
         f"  not used from the file: {unused.total()} tensors{f' ({details})' if details else ''}\n"
-        "  assumed, as no tensor shows it: exact GELU, norms with eps 1e-6",
+        "  assumed, since no tensor shows them: exact GELU, norms with eps 1e-6",
         logger="current",
     )
 
 
 def _find_misfits(own: Translation, file: Translation) -> list[str]:
-    """Return what keeps the file from filling the model's backbone, in words; empty if nothing does."""
+    """Compare the backbone of a model with that of a file; one text for each kind of difference, empty if it fits."""
     missing = [name for name in own.tensors if name not in file.tensors and part_of(name) is None]
     misfit = [
         f"{name} {tuple(file.tensors[name].shape)} instead of {tuple(tensor.shape)}"
@@ -103,14 +104,14 @@ def _find_misfits(own: Translation, file: Translation) -> list[str]:
             ("missing", missing),
             ("of another shape", misfit),
             ("unknown to the backbone", extra),
-            ("of the backbone without a name in any dialect", own.unknown + own.dropped.get(BESIDE, [])),
+            ("of the backbone that no dialect has a name for", own.unknown + own.dropped.get(BESIDE, [])),
         )
         if names
     ]
 
 
 def _is_in_range(tensor: Tensor, dtype: torch.dtype) -> bool:
-    """Whether finite numbers stay finite in another type."""
+    """Whether the numbers of a tensor stay finite in another type."""
     floating = tensor.is_floating_point() and dtype.is_floating_point
     if not floating or torch.finfo(dtype).max >= torch.finfo(tensor.dtype).max:
         return True
@@ -122,13 +123,13 @@ def _shapes_of(part: str, translation: Translation) -> dict[str, tuple[int, ...]
 
 
 def _fits(part: str, own: Translation, file: Translation) -> bool:
-    """Whether the model lacks this part, or the file has it with the same tensors, no fewer and no more."""
+    """Whether the model lacks a part, or the file has exactly the same tensors for it."""
     here = _shapes_of(part, own)
     return not here or here == _shapes_of(part, file)
 
 
 def _describe_unfit(parts: set[str], own: Translation, file: Translation) -> str:
-    """Return the first tensor of each part by which the model's and the file's differ."""
+    """Say for each part that does not fit how the model differs from the file, by one tensor."""
     remarks = []
     for part in sorted(parts):
         here, there = _shapes_of(part, own), _shapes_of(part, file)
@@ -142,7 +143,7 @@ def _describe_unfit(parts: set[str], own: Translation, file: Translation) -> str
 
 
 def _mark_initialised(model: nn.Module, names: set[str]) -> None:
-    """Keep mmengine from initialising what has been loaded: it visits a model's children after the model."""
+    """Keep mmengine from initialising what was loaded: it initialises the children of a model after the model."""
     for prefix, module in model.named_modules():
         own = [f"{prefix}.{name}" for name, _ in module.named_parameters()]
         if prefix and own and isinstance(module, BaseModule) and names.issuperset(own):

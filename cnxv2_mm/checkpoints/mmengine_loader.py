@@ -1,12 +1,12 @@
-"""What mmengine itself reads runs no code either.
+"""Make mmengine's own loader of checkpoints run no code that is in a file.
 
-Runners, mmengine's ``Pretrained`` and the libraries' own functions all read checkpoints through mmengine's loader. The
-maintained family tries PyTorch's restricted unpickler and, where that refuses a file, reads it again without
-restriction, so that code in the file runs; both families read addresses without restriction. :func:`restrict_loader`,
-called when ``cnxv2_mm`` is imported, mends the loader and nothing else.
+Runners, mmengine's ``Pretrained`` and the functions of the libraries all read checkpoints through mmengine's loader.
+The maintained family of mmengine first tries PyTorch's restricted unpickler. If that refuses a file, it reads the file
+again without restriction, and the code in it runs. Both families read addresses without restriction. Importing
+``cnxv2_mm`` calls :func:`restrict_loader`, which changes this and nothing else.
 
-A user who trusts a file says so with ``--trust-pickle`` of our tools, or, where there is no such option, with the
-environment variable that PyTorch has for this.
+Users who trust a file say so with the option ``--trust-pickle`` of our tools. Where there is no such option, they set
+the environment variable that PyTorch has for it.
 """
 
 import os
@@ -47,7 +47,7 @@ def load_from_local(filename: str, map_location: MAP_LOCATION = None) -> Any:
 
 
 def read_without_tensors(path: str | os.PathLike[str]) -> Any:
-    """Return what a checkpoint holds, in little time: its tensors are read from the disk only when they are looked at.
+    """Open a checkpoint quickly: a tensor is read from the disk only when it is used.
 
     Raises:
         ValueError: The file is damaged, or could run code.
@@ -56,7 +56,7 @@ def read_without_tensors(path: str | os.PathLike[str]) -> Any:
 
 
 def is_whole(path: str | os.PathLike[str]) -> bool:
-    """Whether a file of ``torch.save`` is complete and has the checksums that it was written with."""
+    """Whether a file of ``torch.save`` is complete and its checksums are right."""
     try:
         return recognise(Path(path)) is Kind.ARCHIVE
     except (OSError, ValueError):
@@ -66,7 +66,7 @@ def is_whole(path: str | os.PathLike[str]) -> bool:
 def _read(
     file: Any, map_location: MAP_LOCATION = None, weights_only: bool | None = None, mmap: bool | None = None
 ) -> Any:
-    """In the place of mmengine's ``_safe_torch_load``; ``file`` is a path or an open file."""
+    """Read a file, a path or an open one, in the place of mmengine's ``_safe_torch_load``."""
     path = Path(file) if isinstance(file, str | os.PathLike) else None
     if path and not mmap:
         _check_kind(path)
@@ -79,22 +79,22 @@ def _read(
 
 
 def _check_kind(path: Path) -> None:
-    """Refuses what ``torch.load`` would not read, or would read wrongly without a word."""
+    """Refuse a file that ``torch.load`` cannot read, or reads wrongly without an error."""
     try:
         kind = recognise(path)
         if kind is Kind.PICKLE and not is_whole_pickle(path):
-            raise ValueError("is damaged or no checkpoint; get or write it anew")
+            raise ValueError("is damaged or no checkpoint; download it or save it again")
     except ValueError as error:
         raise ValueError(f"checkpoint {str(path)!r} {error}") from error
     if kind is Kind.SAFETENSORS:
         raise ValueError(
-            f"checkpoint {str(path)!r} is a safetensors file, which mmengine does not read: name it in an init_cfg of "
-            "type 'cnxv2_mm.Pretrained', or write it as .pth with tools/convert_checkpoint.py"
+            f"checkpoint {str(path)!r} is a safetensors file, which mmengine cannot read: use it in an init_cfg of "
+            "type 'cnxv2_mm.Pretrained', or convert it to .pth with tools/convert_checkpoint.py"
         )
 
 
 def _load_url(url: str, **options: Any) -> Any:
-    """In the place of PyTorch's ``load_url``, whose files run code unless it is told otherwise."""
+    """Download and read a file in the place of PyTorch's ``load_url``, which by default lets the file run code."""
     try:
         return torch.hub.load_state_dict_from_url(url, weights_only=not is_trusted(), **options)
     except UnpicklingError as error:

@@ -1,6 +1,6 @@
-"""Networks that call themselves ConvNeXt and are not the papers': how their tensors tell, and where they do not.
+"""Networks that are called ConvNeXt and differ from those of the papers: how to recognise them.
 
-Source: timm 1.0.31 (models/convnext.py), whose builder has all of these options.
+Most differences show in the tensors, some do not. Source: timm 1.0.31 (models/convnext.py), which builds all of them.
 """
 
 import re
@@ -15,8 +15,8 @@ from cnxv2_mm.checkpoints.dialects import TIMM, Dialect
 _BLOCK = re.compile(r"backbone\.stages\.(\d)\.\d+\.(.+)")
 _THEIR_BLOCK = re.compile(r"(?:.+\.)?stages\.\d\.(?:blocks\.|layers\.)?\d+\.(.+)")
 _FURTHER_STAGE = re.compile(r"(?:.+\.)?stages\.(?:[4-9]|\d{2,})\..+")
-# Depths and channels of V1 networks of timm's that look like plain ones, and what the tensors do not show.
-_UNSEEN = {
+# V1 networks of timm with the tensors of a plain one, by depths and channels, and what their tensors do not show.
+_UNSEEN: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[str, str]] = {
     ((3, 4, 30, 3), (384, 768, 1536, 3072)): ("convnext_xxlarge", "its norms have eps 1e-5"),
     ((1, 2, 4, 2), (24, 32, 48, 64)): ("test_convnext", "its norms have eps 1e-5 and its GELU is the tanh formula"),
     ((1, 1, 1, 1), (32, 64, 96, 128)): ("test_convnext2", "its norms have eps 1e-5 and its GELU is the tanh formula"),
@@ -24,12 +24,13 @@ _UNSEEN = {
 
 
 def find_unseen_difference(dialect: Dialect, architecture: Architecture) -> str | None:
-    """Return what a network is that has the tensors of a plain ConvNeXt and computes something else.
+    """Recognise a network that has the tensors of a plain ConvNeXt and computes something else.
 
-    None for the others.
+    Only its names and sizes show it. A network of your own with timm's names, without GRN and of exactly one of these
+    sizes, is therefore taken for timm's.
 
-    Names and sizes alone give it away, so that a network of one's own with exactly these sizes, in timm's names and
-    without GRN, is taken for it.
+    Returns:
+        What it is and how it differs; None for all other networks.
     """
     found = _UNSEEN.get((architecture.depths, architecture.channels))
     if dialect is not TIMM or architecture.use_grn or found is None:
@@ -39,12 +40,15 @@ def find_unseen_difference(dialect: Dialect, architecture: Architecture) -> str 
 
 
 def find_differences(tensors: Mapping[str, Tensor], unknown: Sequence[str], architecture: Architecture) -> list[str]:
-    """Return what makes a network another one than the papers', consistently, so that no damage explains it; in words.
+    """Find differences from the papers' networks that run through the whole network, so that it is not just damaged.
 
     Args:
-        tensors: Our names and the tensors.
-        unknown: Names of tensors of the network that its dialect has no row for.
+        tensors: The tensors, by our names.
+        unknown: Names of tensors of the network that its dialect does not know.
         architecture: What :func:`cnxv2_mm.checkpoints.architecture.infer` reads off the tensors.
+
+    Returns:
+        One text for each difference; empty if there is none.
     """
     blocks: dict[str, dict[str, list[Tensor]]] = defaultdict(lambda: defaultdict(list))  # name in a block, stage
     for name, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""Writing a checkpoint: its target is replaced at once and whole, or stays as it was."""
+"""Write a checkpoint file: completely, or not at all."""
 
 import os
 import re
@@ -16,18 +16,19 @@ PICKLES = (".pth", ".pt", ".bin")
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-    """Refuses what :func:`write_tensors` could not write, before anything is computed.
+    """Refuse a target that :func:`write_tensors` cannot write, before anything is computed.
 
     Args:
         path: The file to write; ``~`` is the home folder.
         overwrite: Whether it may exist.
 
     Returns:
-        The file that will be written: what ``path`` names if that is a link.
+        The file that will be written; if ``path`` is a link, the file that it points to.
 
     Raises:
-        OSError: It is a folder, it exists, its folder does not, or the system knows no such names.
-        ValueError: Another ending.
+        OSError: The target is a folder, exists already, is in a folder that does not exist, or has a name that the
+            system does not allow.
+        ValueError: Its name has another ending than those of a checkpoint.
     """
     name = os.fspath(path)
     target = Path(os.path.realpath(os.path.expanduser(name)))
@@ -39,7 +40,7 @@ def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
         raise FileNotFoundError(f"the folder of target={name!r} does not exist; make {str(target.parent)!r} first")
     if target.exists() and not overwrite:
         raise FileExistsError(
-            f"target={name!r} exists already; choose another name, or have it replaced: overwrite=True (--overwrite)"
+            f"target={name!r} exists already; choose another name, or replace it with overwrite=True (--overwrite)"
         )
     return target
 
@@ -47,18 +48,18 @@ def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
 def write_tensors(
     tensors: Mapping[str, Tensor], path: str | os.PathLike[str], wrapper: str = "", overwrite: bool = False
 ) -> None:
-    """Write tensors under another name first, so that ``path`` is never half a file.
+    """Write tensors to a file. They go to a temporary file first, so that ``path`` is never incomplete.
 
     Args:
-        tensors: What to write, each with memory of its own.
-        path: Ends in .safetensors, or in .pth, .pt or .bin for a file of ``torch.save``. Where it is a link, the file
-            that it names is written.
-        wrapper: Entry to put the tensors in; safetensors files have none.
+        tensors: The tensors to write; no two of them may share memory.
+        path: The file to write. It ends in .safetensors, or in .pth, .pt or .bin for a file of ``torch.save``. If it
+            is a link, the file that it points to is written.
+        wrapper: Entry of the file under which to store the tensors, '' for the top level; safetensors have no entries.
         overwrite: Replace the file if it exists.
 
     Raises:
-        OSError: As :func:`check_target` does, or the file cannot be written; an older one is as it was.
-        ValueError: Another ending.
+        OSError: See :func:`check_target`; or the file cannot be written. A file that was there is unchanged.
+        ValueError: The name has another ending.
     """
     target = check_target(path, overwrite)
     try:
@@ -75,9 +76,9 @@ def write_tensors(
 
 
 def _system_error(error: Exception) -> int | None:
-    """Return the system's number of what failed. PyTorch raises its own error after it.
+    """Return the error number of the system; None if the system had no error.
 
-    Safetensors has it in its text.
+    PyTorch raises an error of its own after that of the system, safetensors has the number in its text.
     """
     for one in (error, error.__context__):
         if isinstance(one, OSError):

@@ -1,4 +1,4 @@
-"""From any dialect into our names, and from ours into any dialect; every tensor is accounted for."""
+"""From any dialect to our names, and from our names to any dialect. No tensor is left out without a reason."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -9,23 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnxv2_mm.checkpoints.architecture import (
-    NUM_STAGES,
-    PARTS,
-    Architecture,
-    find_problems,
-    infer,
-    part_of,
-    shorten,
-)
-from cnxv2_mm.checkpoints.detect import Place, find_network, first_levels, without_wrappers
+from cnxv2_mm.checkpoints.architecture import PARTS, Architecture, find_problems, infer, part_of, shorten
+from cnxv2_mm.checkpoints.detect import Place, find_network, first_levels
 from cnxv2_mm.checkpoints.dialects import FINAL_NORM, Dialect, Row
 from cnxv2_mm.checkpoints.relatives import find_differences, find_unseen_difference
 from cnxv2_mm.checkpoints.weights import as_weight
+from cnxv2_mm.checkpoints.wrappers import without_wrappers
+from cnxv2_mm.variants import NUM_STAGES
 
-# Buffers by which mmengine's and PyTorch's averaged models count their steps.
+# Buffers in which the averaged models of mmengine and PyTorch count their steps.
 _COUNTERS = ("steps", "n_averaged")
-# Why a tensor may be left out.
+# Reasons to leave a tensor out.
 _OTHER_HEAD = "a classifier that is more than a linear layer behind the pooled and normed map"
 _NO_BIAS = "a classifier without bias"
 OTHER_HEADS = (_OTHER_HEAD, _NO_BIAS)
@@ -35,16 +29,16 @@ _COPIES = "a second copy of another"
 
 @dataclass(frozen=True)
 class Translation:
-    """Tensors by our names.
+    """A network with our names, translated from some dialect.
 
     Attributes:
-        dialect: The dialect they come from.
-        tensors: Our names, ``backbone.*``, ``head.fc.*`` and ``decoder.*``, and the tensors in our shapes; views of
-            theirs where that is possible.
-        origins: Our names and theirs.
-        names: Our names and theirs within the network, as the dialect's tables have them.
-        dropped: Reasons, and the names that each of them leaves out.
-        unknown: Their names within the network that the dialect does not have.
+        dialect: The dialect that it comes from.
+        tensors: The tensors, by our names: ``backbone.*``, ``head.fc.*`` and ``decoder.*``. They have our shapes; where
+            possible they are views of the original ones.
+        origins: Our name of each tensor, and its full name in the file or model.
+        names: Our name of each tensor, and its name in the dialect's tables, without what stands before the network.
+        dropped: Full names of the tensors that were left out, for each reason.
+        unknown: Full names of tensors inside the network that the dialect does not know.
     """
 
     dialect: Dialect
@@ -55,10 +49,10 @@ class Translation:
     unknown: list[str]
 
     def check(self) -> Architecture:
-        """Return the architecture of the tensors.
+        """Return the architecture of the network.
 
         Raises:
-            ValueError: They are another architecture, not the whole of one network, or not finite numbers.
+            ValueError: It is another architecture, it is not whole, or it has NaN or infinite numbers.
         """
         architecture = infer(self.tensors)
         read_as = f"read as {self.dialect.name} ({architecture})"
@@ -67,31 +61,31 @@ class Translation:
             problems.append(f"{len(self.unknown)} unknown to the dialect ({shorten(self.unknown)})")
         if problems and (differences := find_differences(self.tensors, self.unknown, architecture)):
             raise ValueError(
-                f"{read_as}, it is another architecture: {', '.join(differences)}; its weights fit no ConvNeXt V1 or "
-                "V2 of the papers: choose a checkpoint of one"
+                f"{read_as}, it is another architecture: {', '.join(differences)}; its weights do not fit the "
+                "ConvNeXt V1 and V2 of the papers: choose a checkpoint of one of these"
             )
         if problems:
             raise ValueError(
-                f"{read_as}, its tensors are {', '.join(problems)}: "
-                "it was cut, altered or written by a training that diverged; get or write it anew"
+                f"{read_as}, it is not a whole network; tensors: {', '.join(problems)}. The file was cut or altered, "
+                "or its training diverged: download it or save it again"
             )
         if difference := find_unseen_difference(self.dialect, architecture):
             raise ValueError(f"{read_as}, it is {difference}: choose another checkpoint")
         return architecture
 
     def write(self, dialect: Dialect) -> "Writing":
-        """Return the tensors in a dialect, see :func:`from_ours`; in their own, under the names that they have."""
+        """Translate the network to a dialect, see :func:`from_ours`; its own dialect keeps the names it has."""
         return from_ours(self.tensors, dialect, self.names if dialect is self.dialect else {})
 
 
 @dataclass(frozen=True)
 class Writing:
-    """Tensors in another dialect.
+    """A network in the names and shapes of a dialect.
 
     Attributes:
-        tensors: Their names and the tensors in their shapes, each with memory of its own.
-        dropped: Reasons, and our names that each of them leaves out.
-        missing: Parts that a whole model of the dialect has and these tensors have not.
+        tensors: The tensors, by the names of the dialect; no two of them share memory.
+        dropped: Our names of the tensors that were left out, for each reason.
+        missing: Parts that a complete model of the dialect has and this network lacks.
     """
 
     tensors: dict[str, Tensor]
@@ -100,20 +94,20 @@ class Writing:
 
 
 def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Translation:
-    """Translate the tensors of a checkpoint, or of a model, from whatever dialect they are in.
+    """Translate the tensors of a checkpoint or of a model to our names; their dialect is recognised.
 
     Args:
-        tensors: Names and tensors.
-        prefix: What stands before the names of the network, with or without its last dot; needed if there are
-            several. 'backbone.' may be given for any dialect, also for those that do not use it.
+        tensors: The tensors by name.
+        prefix: What stands before the names of the network, with or without its last dot; needed if there are several
+            networks. 'backbone.' is accepted for every dialect, also where the names do not begin with it.
 
     Raises:
-        ValueError: There is no ConvNeXt, or more than one, two tensors have the same meaning, or a tensor of the
-            network cannot be a weight (:func:`~cnxv2_mm.checkpoints.weights.as_weight`).
+        ValueError: There is no ConvNeXt or more than one, two different tensors have the same place in the network, or
+            a tensor of the network cannot be a weight (:func:`~cnxv2_mm.checkpoints.weights.as_weight`).
     """
     names = {without_wrappers(name): name for name in tensors}
     if len(names) < len(tensors):
-        raise ValueError("two of its names differ in wrappers such as 'module.' alone: it holds a tensor twice")
+        raise ValueError("two of its names differ only in wrappers such as 'module.': it holds a tensor twice")
     clean = {name: tensors[original] for name, original in names.items()}
     prefix = without_wrappers(prefix.rstrip(".") + ".") if prefix else None
     dropped: dict[str, list[str]] = defaultdict(list)
@@ -124,7 +118,7 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
     ours: dict[str, Tensor] = {}
     origins: dict[str, str] = {}
     local: dict[str, str] = {}
-    unknown = []
+    unknown: list[str] = []
     for name, tensor in inside.items():
         before, (row, our_name) = place.inner, _match(name, place.inner, place.dialect.backbone)
         if row is None:
@@ -141,7 +135,9 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
         elif _are_equal(ours[our_name], weight):
             dropped[_COPIES].append(names[name])
         else:
-            raise ValueError(f"{origins[our_name]!r} and {names[name]!r} are the same tensor of the network")
+            raise ValueError(
+                f"{origins[our_name]!r} and {names[name]!r} have the same place in the network; remove one of them"
+            )
     _name_final_norm(ours, origins, local)
     classifier = [name for name in ours if name.startswith("head.fc.")]
     if _OTHER_HEAD in dropped or classifier == ["head.fc.weight"]:
@@ -155,16 +151,16 @@ def to_ours(tensors: Mapping[str, Tensor], prefix: str | None = None) -> Transla
 def from_ours(
     tensors: Mapping[str, Tensor], dialect: Dialect, names: Mapping[str, str] = MappingProxyType({})
 ) -> Writing:
-    """Translate a whole network, by our names, into a dialect.
+    """Translate a whole network from our names to a dialect.
 
     Args:
-        tensors: Our names and the tensors.
-        dialect: What to write.
-        names: Our names and those of the dialect, for tensors that were read from it.
+        tensors: The tensors by our names.
+        dialect: The dialect to write.
+        names: For tensors that were read from this dialect: our names, and those they had there.
 
     Raises:
-        ValueError: The dialect has no place for a tensor without which the network is another one, or it is part of a
-            network and was not read from this dialect.
+        ValueError: The dialect has no name for a tensor that the network needs; or the network lacks stages, and it was
+            not read from this dialect.
     """
     architecture = infer(tensors)
     num_stages = len(architecture.depths)
@@ -207,10 +203,7 @@ def from_ours(
 
 
 def _within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with ``prefix``.
-
-    All of them for 'backbone.' in a dialect that says otherwise.
-    """
+    """Return the tensors whose names begin with ``prefix``; all of them if it is 'backbone.' and no name does."""
     found = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     if not found and prefix != "backbone.":
         raise ValueError(f"no tensor of it begins with prefix={prefix!r}; its names begin with {first_levels(tensors)}")
@@ -218,7 +211,7 @@ def _within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _match(name: str, before: str, rows: Iterable[Row], backwards: bool = False) -> tuple[Row | None, str]:
-    """Return the first row for a name behind ``before``, and the name on the other side of the table."""
+    """Find the row of a name that stands behind ``before``; return it and the name on the other side of the table."""
     if not name.startswith(before):
         return None, ""
     name = name.removeprefix(before)
@@ -232,14 +225,14 @@ def _match(name: str, before: str, rows: Iterable[Row], backwards: bool = False)
 def _find_place(
     name: str, names: Mapping[str, str], rows: Collection[Row], all_rows: Collection[Row]
 ) -> tuple[Row | None, str]:
-    """Return the row that writes a tensor, and its name there: the one in ``names``, if there is one."""
+    """Find the row that writes a tensor; return it and the name to write, the one in ``names`` if there is one."""
     if name in names:
         return _match(names[name], "", all_rows)[0], names[name]
     return _match(name, "", rows, backwards=True)
 
 
 def _why_outside(name: str, place: Place) -> str | None:
-    """Why a tensor that no row knows is not part of the network; None if it is, or might be."""
+    """Return why a tensor that no row knows is no part of the network; None if it may be a part of it."""
     if name in _COUNTERS:
         return "steps of the averaging"
     if name.startswith(tuple(place.outer + level for level in place.dialect.other_heads)):
@@ -252,7 +245,7 @@ def _why_outside(name: str, place: Place) -> str | None:
 
 
 def _name_final_norm(*tables: dict[str, Any]) -> None:
-    """Call the norm behind the last stage after it, in tables by our names: networks may end before stage 3."""
+    """Give the final norm the number of the last stage, which is below 3 if the network lacks stages."""
     last = len(infer(tables[0]).depths) - 1
     for p in ("weight", "bias"):
         name, right = FINAL_NORM.format(p=p), f"backbone.norm{last}.{p}"

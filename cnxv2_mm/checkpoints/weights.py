@@ -1,4 +1,4 @@
-"""Which tensors can be the weights of a network: plain floating-point numbers, each stored."""
+"""Which tensors can be weights of a network: dense floating-point numbers that are all stored."""
 
 import torch
 from torch import Tensor
@@ -8,18 +8,19 @@ _FLOATS_OF_8_BITS = (torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5
 
 
 def as_weight(name: str, tensor: Tensor) -> Tensor:
-    """Return a tensor that is taken for a weight: as it is, or in float32 if its numbers have 8 bits.
+    """Check that a tensor can be a weight, and return it; numbers of 8 bits become float32.
 
     Args:
-        name: For the message.
-        tensor: As it is in a file or a model.
+        name: Its name, for the message.
+        tensor: The tensor of a file or of a model.
 
     Raises:
-        ValueError: It is not of a floating-point type, is quantised or sparse, or holds fewer numbers than it shows.
+        ValueError: The tensor is not of a floating-point type, is quantised or sparse, or stores fewer numbers than its
+            shape has.
     """
     dtype = str(tensor.dtype).removeprefix("torch.")
     if tensor.is_quantized:
-        raise ValueError(f"tensor {name!r} is quantised ({dtype}); save tensor.dequantize() in its place")
+        raise ValueError(f"tensor {name!r} is quantised ({dtype}); save tensor.dequantize() instead")
     if tensor.dtype not in (*_FLOATS, *_FLOATS_OF_8_BITS):
         raise ValueError(
             f"tensor {name!r} is of type {dtype}, and weights are of float64, float32, float16, bfloat16 or float8; if "
@@ -35,7 +36,7 @@ def as_weight(name: str, tensor: Tensor) -> Tensor:
     repeats = any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
     if repeats or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise ValueError(
-            f"tensor {name!r} of shape {tuple(tensor.shape)} stores fewer numbers than it shows (stride "
-            f"{tensor.stride()}); save tensor.contiguous() in its place"
+            f"tensor {name!r} of shape {tuple(tensor.shape)} stores fewer numbers than its shape has (stride "
+            f"{tensor.stride()}); save tensor.contiguous() instead"
         )
     return tensor.float() if tensor.dtype in _FLOATS_OF_8_BITS else tensor

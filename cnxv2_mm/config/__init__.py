@@ -1,5 +1,7 @@
-"""Config files: loading them, and what is wrong with them.
+"""Config files: loading them, what is wrong with them, and what their entries name.
 
-- ``load.py``: a file, or one that an installed library ships, with the command line's changes
-- ``check.py``: its line, its generation, misspelt names
+- ``load.py``: loads a file, or a config that an installed library ships, with the command line's changes
+- ``check.py``: finds mistakes in a file: where reading stopped, its generation, misspelt names
+- ``entry.py``: the name of the class that an entry of a config builds
+- ``build.py``: builds a model from its config without numbers
 """

@@ -1,4 +1,4 @@
-"""What is wrong with a config file, in one line that names it: asked before anything is built."""
+"""Finds mistakes in a config file before anything is built. Each error is one line that names the file."""
 
 import difflib
 import inspect
@@ -14,7 +14,7 @@ from mmengine.runner import FlexibleRunner, Runner
 
 from cnxv2_mm.command_line import message
 
-# What mmengine reads in a config besides the arguments of its runners.
+# Names that mmengine reads in a config besides the arguments of its runners.
 _OTHER_NAMES = (
     "activation_checkpointing",
     "custom_imports",
@@ -24,9 +24,10 @@ _OTHER_NAMES = (
     "runner_type",
     "sync_bn",
 )
-# Of the 1,500 configs of mmdet, mmseg and mmpretrain, only a misspelt name is as near as this to one of mmengine's.
+# A name this similar to one of mmengine's is taken for a misspelt one. No correct name in the 1,500 configs of mmdet,
+# mmseg and mmpretrain is.
 _NEAR = 0.85
-# Top-level names of mmcv's runner, before mmengine, and of mmengine's.
+# Top-level names that only mmcv's runner reads, which came before mmengine; then those that only mmengine's reads.
 _OLD_NAMES = (
     "checkpoint_config",
     "data",
@@ -44,13 +45,13 @@ _NEW_NAMES = ("default_hooks", "default_scope", "optim_wrapper", "train_cfg", "t
 
 
 def check_names(config: Config) -> None:
-    """Refuses a misspelt top-level name, which mmengine would ignore.
+    """Refuse a misspelt top-level name, which mmengine would ignore.
 
-    Variables of a config's own are welcome: only names that are almost one of mmengine's count, and none that is one
-    with an ending (``val_evaluator_2``), or that is None.
+    A config may have variables of its own: only a name that is almost one of mmengine's is refused, and not one that
+    adds an ending to it (``val_evaluator_2``) or whose value is None.
 
     Raises:
-        ValueError: Names the nearest known one.
+        ValueError: A name is misspelt; the message gives the most similar known one.
     """
     known = {*inspect.signature(Runner).parameters, *inspect.signature(FlexibleRunner).parameters, *_OTHER_NAMES}
     for name in config:
@@ -63,10 +64,10 @@ def check_names(config: Config) -> None:
 
 
 def check_optimizer(config: Config) -> None:
-    """Refuses an optimiser that no registry knows, at which mmengine says "None is not a callable object".
+    """Refuse an optimiser that no registry knows; mmengine would say "None is not a callable object".
 
     Raises:
-        ValueError: Names the nearest known one.
+        ValueError: The optimiser is unknown; the message gives the most similar known one.
     """
     kind = ((config.get("optim_wrapper") or {}).get("optimizer") or {}).get("type")
     if not isinstance(kind, str):
@@ -80,10 +81,10 @@ def check_optimizer(config: Config) -> None:
 
 
 def check_generation(config: Config, file: Path) -> None:
-    """Refuses a config that was written for mmcv's runner, before mmengine.
+    """Refuse a config that was written for mmcv's runner, which came before mmengine.
 
     Raises:
-        ValueError: Says by which names it is known, and what to do.
+        ValueError: The config is of that generation; the message lists the names that show it, and says what to do.
     """
     old = [name for name in _OLD_NAMES if name in config]
     if "model" in config and len(old) > 1 and not any(name in config for name in _NEW_NAMES):
@@ -95,11 +96,11 @@ def check_generation(config: Config, file: Path) -> None:
 
 
 def reading_error(error: Exception, file: Path) -> ValueError:
-    """Return what stopped mmengine from reading a config, with the file and the line where it is known.
+    """Return an error that says why mmengine could not read a config, with the file and the line if they are known.
 
     Args:
-        error: What was raised.
-        file: The config; the mistake may be in one that it inherits from.
+        error: The error that mmengine raised.
+        file: The config. The mistake may be in a file that it inherits from.
     """
     where = f"config {file}"
     place, line = _place(error.__traceback__)
@@ -125,7 +126,7 @@ def reading_error(error: Exception, file: Path) -> ValueError:
 
 
 def _place(step: TracebackType | None) -> tuple[Path | None, int | None]:
-    """Return the config file that was being read, and its line if its code was running."""
+    """Return the config file that was read when an error arose, and its line if the file's own code was running."""
     file, line, before = None, None, ""
     while step is not None:
         code = step.tb_frame.f_code

@@ -1,31 +1,27 @@
 """Loads a config: a file, or one that an installed library ships."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.config.utils import MODULE2PACKAGE
 
 from cnxv2_mm.command_line import message
 from cnxv2_mm.config.check import check_generation, reading_error
+from cnxv2_mm.shipped import shipped_folder
 
 
 def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     """Read a config and merge the command line's changes.
 
     Args:
-        path: a file, or ``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py`` for a config that ships with a library.
-        options: dotted keys and their new values.
+        path: A file, or ``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py`` for a config that ships with a library.
+        options: Dotted keys and their new values.
 
     Raises:
-        FileNotFoundError: no such file.
-        ModuleNotFoundError: the library before ``::`` is not installed.
-        ValueError: whatever is wrong with the file or the options; names the file, and the line where it is known.
+        FileNotFoundError: There is no such file.
+        ModuleNotFoundError: The library before ``::`` is not installed.
+        ValueError: The file or the options have a mistake; the message names the file, and the line if it is known.
     """
-    # The maintained family's distribution is called onedl-mmsegmentation; mmengine looks for mmsegmentation whenever a
-    # config inherits from mmseg::..., unless it is told to look for the module.
-    MODULE2PACKAGE["mmseg"] = "mmseg"
     file = shipped_config(path) if "::" in path else Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"config {path!r} does not exist (looked for {file.absolute()}).")
@@ -45,10 +41,10 @@ def shipped_config(path: str) -> Path:
     """Return the file of ``<library>::<file>``.
 
     Raises:
-        ModuleNotFoundError: the library is not installed.
+        ModuleNotFoundError: The library is not installed.
     """
     library, _, file = path.partition("::")
-    spec = find_spec(library) if library.isidentifier() else None
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"config {path!r}: {library!r} is not installed, install it or give a file.")
-    return Path(spec.submodule_search_locations[0]) / ".mim" / "configs" / file
+    try:
+        return shipped_folder(library) / "configs" / file
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"config {path!r}: {error}") from None

@@ -1,15 +1,16 @@
-"""Operations that are faster, or keep less for the backward pass, than the composition of PyTorch's own.
+"""Hand-written forward and backward passes of the block's operations.
 
-Each computes what its plain counterpart computes, to floating-point rounding; the layouts and the block choose. Nothing
-is compiled: they are PyTorch operations in another order, wrapped so that the backward pass is ours.
+They are faster than PyTorch's plain operations one after another, or keep less memory for the backward pass. Today they
+are themselves made of PyTorch's operators; nothing is compiled at installation. Each computes what its plain operation
+computes, to floating-point rounding, and the plain operation is its oracle in ``tests/kernels``.
 
 - ``depthwise.py``: depthwise convolution of channels-last maps, and of packed cells, with a fast weight gradient
 - ``grn_mlp.py``: linear, GELU, GRN and linear as one operation that keeps only the hidden layer
-- ``eligible.py``: when they may stand in for PyTorch's modules
+- ``dispatch.py``: when they run in the place of PyTorch's modules; the block and the layouts ask it
 """
 
 from cnxv2_mm.kernels.depthwise import depthwise, packed_depthwise
-from cnxv2_mm.kernels.eligible import compiler_fuses, may_replace
+from cnxv2_mm.kernels.dispatch import is_traced, leave_to_compiler, may_bypass
 from cnxv2_mm.kernels.grn_mlp import grn_mlp
 
-__all__ = ["compiler_fuses", "depthwise", "grn_mlp", "may_replace", "packed_depthwise"]
+__all__ = ["depthwise", "grn_mlp", "is_traced", "leave_to_compiler", "may_bypass", "packed_depthwise"]

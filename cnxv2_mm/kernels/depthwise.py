@@ -1,4 +1,4 @@
-"""Depthwise convolution of stride 1: of whole maps, and of packed cells by way of the map.
+"""Depthwise convolution of stride 1: of whole maps, and of packed cells, which are written into whole maps for it.
 
 The forward pass is PyTorch's. So is the gradient of the input on a CPU: a convolution with the kernel turned by half a
 circle, which oneDNN runs as fast as the forward pass. The gradient of the weight,
@@ -12,29 +12,30 @@ other devices, and where a gradient of the gradient is wanted, both gradients ar
 Shape letters: N images, H x W cells, C channels, k x k taps, R packed cells of all images.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
-from cnxv2_mm.kernels.eligible import wants_more_derivatives
+from cnxv2_mm.kernels.dispatch import may_be_differentiated_again
 
 # Elements of a map whose weight gradient a CPU takes at a time: 1 MB in float32, a core's second-level cache.
 CACHED_ELEMENTS = 2**18
 
 
 def depthwise(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, dilation: int = 1) -> Tensor:
-    """Convolves every channel of a map with its own kernel.
+    """Convolve every channel of a map with a kernel of its own.
 
     Args:
-        x: (N, H, W, C), contiguous: the (N, C, H, W) view is channels last.
-        weight: (C, 1, k, k).
-        bias: (C,) or None.
-        padding: Zeros on each side; the map keeps its size where this is ``dilation * (k - 1) / 2``.
+        x: The map, (N, H, W, C), contiguous: its (N, C, H, W) view is channels last.
+        weight: The kernels, (C, 1, k, k).
+        bias: What is added to each channel, (C,), or None.
+        padding: Number of zeros on each side; with ``dilation * (k - 1) / 2`` the map keeps its size.
         dilation: Cells between neighbouring taps.
 
     Returns:
-        (N, H', W', C), contiguous.
+        The convolved map, (N, H', W', C), contiguous, in the type of autocast where it is on.
     """
     weight, bias = _as_autocast(x, weight, bias)
     return _Depthwise.apply(x.to(weight.dtype), weight, bias, padding, dilation)
@@ -43,17 +44,19 @@ def depthwise(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, dila
 def packed_depthwise(
     rows: Tensor, places: Tensor, size: tuple[int, int, int], weight: Tensor, bias: Tensor | None
 ) -> Tensor:
-    """Convolves maps of which only some cells are there, the others being zero; keeps nothing else for the backward.
+    """Convolve maps that are zero but for some cells, and return the results at these cells.
+
+    The whole map exists only while it is convolved: nothing but the cells is kept for the backward pass.
 
     Args:
-        rows: (R, C): the cells that are there.
-        places: (R,): where each is among the N * H * W cells; no place twice.
-        size: (N, H, W).
-        weight: (C, 1, k, k), k odd.
-        bias: (C,) or None.
+        rows: The cells, (R, C).
+        places: Where each is among the N * H * W cells of the maps, (R,); no place twice.
+        size: (N, H, W) of the maps.
+        weight: The kernels, (C, 1, k, k), k odd.
+        bias: What is added to each channel, (C,), or None.
 
     Returns:
-        (R, C): the convolved map at the same places.
+        The convolved maps at the same places, (R, C).
     """
     weight, bias = _as_autocast(rows, weight, bias)
     return _PackedDepthwise.apply(rows.to(weight.dtype), places, size, weight, bias)
@@ -66,27 +69,30 @@ def scatter_rows(rows: Tensor, places: Tensor, size: tuple[int, int, int]) -> Te
 
 
 class _Depthwise(torch.autograd.Function):
+    """See :func:`depthwise`."""
+
     @staticmethod
-    def forward(
-        ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, dilation: int
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, dilation: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.geometry = padding, dilation
         return _convolve(x, weight, bias, padding, dilation)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad[:3]
         grad = grad.contiguous()
-        grad_x, grad_weight = _gradients(x, grad, weight, *ctx.geometry, (needs_x, needs_weight))
+        padding, dilation = ctx.geometry
+        grad_x, grad_weight = _gradients(x, grad, weight, padding, dilation, (needs_x, needs_weight))
         return grad_x, grad_weight, grad.flatten(0, 2).sum(0) if needs_bias else None, None, None
 
 
 class _PackedDepthwise(torch.autograd.Function):
+    """See :func:`packed_depthwise`."""
+
     @staticmethod
     def forward(
-        ctx: FunctionCtx, rows: Tensor, places: Tensor, size: tuple[int, int, int], weight: Tensor, bias: Tensor | None
+        ctx: Any, rows: Tensor, places: Tensor, size: tuple[int, int, int], weight: Tensor, bias: Tensor | None
     ) -> Tensor:
         ctx.save_for_backward(rows, places, weight)
         ctx.size = size
@@ -94,13 +100,13 @@ class _PackedDepthwise(torch.autograd.Function):
         return y.flatten(0, 2).index_select(0, places)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         rows, places, weight = ctx.saved_tensors
         needs_rows, _, _, needs_weight, needs_bias = ctx.needs_input_grad
         x = scatter_rows(rows, places, ctx.size) if needs_weight else None
         grad_map = scatter_rows(grad.contiguous(), places, ctx.size)
         grad_x, grad_weight = _gradients(x, grad_map, weight, weight.shape[-1] // 2, 1, (needs_rows, needs_weight))
-        grad_rows = grad_x.flatten(0, 2).index_select(0, places) if needs_rows else None
+        grad_rows = grad_x.flatten(0, 2).index_select(0, places) if grad_x is not None else None
         return grad_rows, None, None, grad_weight, grad.sum(0) if needs_bias else None
 
 
@@ -114,6 +120,7 @@ def _as_autocast(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, dilation: int) -> Tensor:
+    """Apply PyTorch's depthwise convolution to (N, H, W, C) maps."""
     y = F.conv2d(x.permute(0, 3, 1, 2), weight, bias, 1, padding, dilation, groups=weight.shape[0])
     return y.permute(0, 2, 3, 1).contiguous()
 
@@ -121,13 +128,22 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, dila
 def _gradients(
     x: Tensor | None, grad: Tensor, weight: Tensor, padding: int, dilation: int, needed: tuple[bool, bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of the input, (N, H, W, C), and of the weight, where they are needed.
+    """Return the gradients of the input, (N, H, W, C), and of the weight, each None unless it is needed.
 
-    The weight's has the strides of the weight, that of its one input channel too, which means nothing but is compared
-    by DistributedDataParallel.
+    The weight's gradient gets the strides of the weight, even that of its one input channel, which means nothing:
+    DistributedDataParallel compares all strides and warns.
+
+    Args:
+        x: The input; None where the weight's gradient is not needed.
+        grad: The gradient of the result.
+        weight: The kernels.
+        padding: Number of zeros on each side.
+        dilation: Cells between neighbouring taps.
+        needed: Whether the gradient of the input is needed, and whether that of the weight is.
     """
-    grad_x = grad_weight = None
-    if grad.device.type == "cpu" and not wants_more_derivatives():
+    grad_x: Tensor | None = None
+    grad_weight: Tensor | None = None
+    if grad.device.type == "cpu" and not may_be_differentiated_again():
         if needed[0]:
             opposite = dilation * (weight.shape[-1] - 1) - padding
             grad_x = _convolve(grad, weight.flip(2, 3), None, opposite, dilation)
@@ -148,16 +164,19 @@ def _gradients(
             weight.shape[0],
             [*needed, False],
         )
-        grad_x = grad_x.permute(0, 2, 3, 1).contiguous() if needed[0] else None
-    return grad_x, torch.empty_like(weight).copy_(grad_weight) if needed[1] else None
+        grad_x = grad_x.permute(0, 2, 3, 1).contiguous() if grad_x is not None else None
+    return grad_x, torch.empty_like(weight).copy_(grad_weight) if grad_weight is not None else None
 
 
 @torch.library.custom_op("cnxv2_mm::depthwise_weight_gradient", mutates_args=())
 def weight_gradient(x: Tensor, grad: Tensor, padding: int, dilation: int) -> Tensor:
-    """Gradient of a depthwise kernel from (N, H, W, C) maps and the (N, H', W', C) gradients of the results.
+    """Return the gradient of depthwise kernels, (C, 1, k, k).
 
-    Returns:
-        (C, 1, k, k).
+    Args:
+        x: The maps that were convolved, (N, H, W, C).
+        grad: The gradient of the results, (N, H', W', C).
+        padding: Number of zeros on each side.
+        dilation: Cells between neighbouring taps.
     """
     n, h, w, c = x.shape
     side = _taps(x, grad, padding, dilation)
@@ -166,10 +185,11 @@ def weight_gradient(x: Tensor, grad: Tensor, padding: int, dilation: int) -> Ten
     together = max(1, CACHED_ELEMENTS // (h * w * c))
     for start in range(0, n, together):
         images, grads = x[start : start + together], grad[start : start + together]
-        wide = images.permute(1, 2, 0, 3).flatten(2).unsqueeze(0).permute(0, 3, 1, 2)  # (n, H, W, C) -> (1, nC, H, W)
+        # (n, H, W, C) -> (1, nC, H, W)
+        stacked = images.permute(1, 2, 0, 3).flatten(2).unsqueeze(0).permute(0, 3, 1, 2)
         kernels = grads.permute(0, 3, 1, 2).flatten(0, 1).unsqueeze(1)  # (n, H', W', C) -> (nC, 1, H', W')
         # Neighbouring taps lie ``dilation`` cells apart, so the correlation with the gradient is wanted at that stride.
-        taps = F.conv2d(wide, kernels, None, dilation, padding, groups=wide.shape[1])  # (1, nC, k, k)
+        taps = F.conv2d(stacked, kernels, None, dilation, padding, groups=stacked.shape[1])  # (1, nC, k, k)
         total += taps.unflatten(1, (-1, c)).sum((0, 1), dtype=total.dtype)
     return total.to(x.dtype).unsqueeze(1)  # (C, k, k) -> (C, 1, k, k)
 
@@ -181,5 +201,5 @@ def _(x: Tensor, grad: Tensor, padding: int, dilation: int) -> Tensor:
 
 
 def _taps(x: Tensor, grad: Tensor, padding: int, dilation: int) -> int:
-    """Taps along the side of the kernel that made ``grad``'s map from that of ``x``."""
+    """Return k, the side of the kernels with which ``x`` became a map of the size of ``grad``."""
     return (x.shape[1] + 2 * padding - grad.shape[1]) // dilation + 1

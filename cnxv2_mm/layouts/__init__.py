@@ -5,7 +5,7 @@ image. The block is written once (``cnxv2_mm.backbone``); a layout answers those
 the cells. The contract is in ``base.py``.
 
 ========================  ==========================================  ==============================================
-layout                    x                                           used for
+layout                    x, the tensor of cells                      used for
 ========================  ==========================================  ==============================================
 ``Dense``                 (N, H, W, C)                                detection, segmentation, classification
 ``MaskedDense``           (N, H, W, C), hidden cells are never read   the readable specification of masked encoding
@@ -16,34 +16,31 @@ layout                    x                                           used for
 ``Minkowski`` is imported when it is asked for, and MinkowskiEngine with it.
 """
 
-from typing import TYPE_CHECKING
-
-from cnxv2_mm.layouts.base import Layout
+from cnxv2_mm.layouts.base import Layout, MaskedLayout
 from cnxv2_mm.layouts.dense import Dense
 from cnxv2_mm.layouts.masked_dense import MaskedDense
 from cnxv2_mm.layouts.packed import Packed
 
-if TYPE_CHECKING:
-    from cnxv2_mm.layouts.minkowski import Minkowski
-
-# Layouts that hide patches, under the names that configs use; 'minkowski' is one more.
-MASKED_LAYOUTS: dict[str, type[MaskedDense] | type[Packed]] = {"masked_dense": MaskedDense, "packed": Packed}
+__all__ = ["Dense", "Layout", "MaskedDense", "MaskedLayout", "Packed", "find_masked_layout"]
 
 
-def find_masked_layout(name: str) -> "type[MaskedDense] | type[Packed] | type[Minkowski]":
-    """Return the layout class that a config's ``layout='packed'`` names.
+def find_masked_layout(name: str) -> type[MaskedLayout]:
+    """Return the class of the layout that a config names, as in ``layout='packed'``.
+
+    Args:
+        name: 'masked_dense', 'packed' or 'minkowski'.
 
     Raises:
-        ValueError: There is none of that name.
-        ImportError: It is 'minkowski', and MinkowskiEngine cannot be imported.
+        ValueError: There is no layout of that name.
+        ImportError: The name is 'minkowski', and MinkowskiEngine cannot be imported.
     """
-    if name == "minkowski":
-        from cnxv2_mm.layouts.minkowski import Minkowski
+    match name:
+        case "masked_dense":
+            return MaskedDense
+        case "packed":
+            return Packed
+        case "minkowski":
+            from cnxv2_mm.layouts.minkowski import Minkowski
 
-        return Minkowski
-    if not isinstance(name, str) or name not in MASKED_LAYOUTS:
-        raise ValueError(f"layout={name!r} is unknown; choose one of {', '.join(MASKED_LAYOUTS)}, minkowski")
-    return MASKED_LAYOUTS[name]
-
-
-__all__ = ["MASKED_LAYOUTS", "Dense", "Layout", "MaskedDense", "Packed", "find_masked_layout"]
+            return Minkowski
+    raise ValueError(f"layout={name!r} is unknown; choose one of masked_dense, packed, minkowski")

@@ -1,4 +1,4 @@
-"""What a network asks of a layout.
+"""What a network asks of a layout: :class:`Layout`, and :class:`MaskedLayout` for those that hide patches.
 
 Promises that every layout keeps, and that ``tests/layouts/contract.py`` checks:
 
@@ -12,13 +12,10 @@ anything, is its own affair, as long as no visible cell ever reads it.
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-
-# Pixels along the side of a cell at the first stage, and of one at the last.
-STEM_STRIDE = 4
-LAST_STRIDE = 32
 
 
 def at_least_float32(x: Tensor) -> torch.dtype:
@@ -29,16 +26,21 @@ def at_least_float32(x: Tensor) -> torch.dtype:
 class Layout(ABC):
     """The cells of N images' feature maps at one resolution: H x W of them in each image, some of them hidden.
 
+    In what follows x is the tensor of cells, of whatever shape the layout gives it, with C channels in the last
+    dimension.
+
     Attributes:
-        num_images: N.
+        num_images: Number of images, N.
         size: (H, W), hidden cells counted in.
-        only_visible: Whether x is (N, ..., C) and nothing but visible cells is in it, so that an operation over all
-            cells of an image may take x as it is.
+        is_batch_of_visible_cells: Whether x is (N, ..., C) with all the visible cells of one image in each row and
+            nothing else. A sum over an image's visible cells is then a sum over the dimensions in the middle, and the
+            fused operations of ``cnxv2_mm.kernels`` take x as it is. False where x holds hidden cells too, or is not
+            divided into images.
     """
 
     num_images: int
     size: tuple[int, int]
-    only_visible: bool
+    is_batch_of_visible_cells: ClassVar[bool]
 
     @abstractmethod
     def embed(self, images: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -70,3 +72,21 @@ class Layout(ABC):
     @abstractmethod
     def to_dense(self, x: Tensor) -> Tensor:
         """Return the cells as an (N, H, W, C) map, zero where hidden."""
+
+
+class MaskedLayout(Layout):
+    """A layout that hides patches of the images."""
+
+    @classmethod
+    @abstractmethod
+    def of_patches(cls, visible: Tensor, num_visible: int, patch_size: int) -> "MaskedLayout":
+        """Return the layout of the first stage for images of which some patches are visible.
+
+        Args:
+            visible: (N, h, w) booleans, ``num_visible`` of them True in each image.
+            num_visible: Number of visible patches in each image, at least 1.
+            patch_size: Pixels along the side of a patch, a multiple of 32.
+
+        Raises:
+            ValueError: The layout cannot be used on the device of ``visible``.
+        """

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnxv2_mm.kernels import depthwise, may_replace
-from cnxv2_mm.layouts.base import STEM_STRIDE, Layout, at_least_float32
+from cnxv2_mm.kernels import depthwise, may_bypass
+from cnxv2_mm.layouts.base import Layout, at_least_float32
+from cnxv2_mm.variants import STEM_STRIDE
 
 
 def convolve(x: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -21,11 +22,11 @@ class Dense(Layout):
     """All H x W cells of N images.
 
     Args:
-        num_images: N.
-        size: (H, W).
+        num_images: Number of images, N.
+        size: (H, W), the cells down and across an image.
     """
 
-    only_visible = True
+    is_batch_of_visible_cells = True
 
     def __init__(self, num_images: int, size: tuple[int, int]) -> None:
         self.num_images = num_images
@@ -40,7 +41,7 @@ class Dense(Layout):
         return cls(images.shape[0], (images.shape[2] // STEM_STRIDE, images.shape[3] // STEM_STRIDE))
 
     def embed(self, images: Tensor, conv: nn.Conv2d) -> Tensor:
-        if not may_replace((conv, nn.Conv2d)):
+        if not may_bypass((conv, nn.Conv2d)):
             return conv(images).permute(0, 2, 3, 1).contiguous()  # (N, C, H, W) -> (N, H, W, C)
         # A non-overlapping convolution is one matrix product over blocks of pixels, laid out as the weight is.
         height, width = self.size[0] * STEM_STRIDE, self.size[1] * STEM_STRIDE
@@ -49,9 +50,10 @@ class Dense(Layout):
         return F.linear(blocks, conv.weight.flatten(1), conv.bias)
 
     def depthwise(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
-        if not may_replace((conv, nn.Conv2d)):
+        if not may_bypass((conv, nn.Conv2d)):
             return convolve(x, conv)
-        return depthwise(x, conv.weight, conv.bias, conv.padding[0], conv.dilation[0])
+        padding = int(conv.padding[0])  # a number: the backbone never asks for padding='same'
+        return depthwise(x, conv.weight, conv.bias, padding, conv.dilation[0])
 
     def downsample(self, x: Tensor, conv: nn.Conv2d) -> tuple[Tensor, "Dense"]:
         if conv.stride == (1, 1):  # a dilated backbone: zeros behind the last row and column keep the size

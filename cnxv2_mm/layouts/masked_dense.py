@@ -10,19 +10,20 @@ Being the specification, it uses PyTorch's own operations only, where the other 
 
 from torch import Tensor, nn
 
-from cnxv2_mm.layouts.base import STEM_STRIDE
+from cnxv2_mm.layouts.base import MaskedLayout
 from cnxv2_mm.layouts.dense import Dense, convolve
 from cnxv2_mm.masking import enlarge
+from cnxv2_mm.variants import STEM_STRIDE
 
 
-class MaskedDense(Dense):
+class MaskedDense(Dense, MaskedLayout):
     """All H x W cells of N images, of which only those marked in ``visible`` are ever read.
 
     Args:
-        visible: (N, H, W) booleans.
+        visible: Which cells are visible, (N, H, W) booleans.
     """
 
-    only_visible = False
+    is_batch_of_visible_cells = False  # hidden cells are in x too
 
     def __init__(self, visible: Tensor) -> None:
         super().__init__(visible.shape[0], (visible.shape[1], visible.shape[2]))
@@ -30,7 +31,6 @@ class MaskedDense(Dense):
 
     @classmethod
     def of_patches(cls, visible: Tensor, num_visible: int, patch_size: int) -> "MaskedDense":
-        """Return the layout of the first stage for images whose (N, h, w) patches are ``visible`` or hidden."""
         return cls(enlarge(visible, patch_size // STEM_STRIDE))
 
     def embed(self, images: Tensor, conv: nn.Conv2d) -> Tensor:

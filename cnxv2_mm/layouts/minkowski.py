@@ -10,21 +10,26 @@ norms are taken per image; the dense map is as large as the image, whichever cel
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnxv2_mm.kernels.depthwise import scatter_rows
-from cnxv2_mm.layouts.base import STEM_STRIDE, Layout, at_least_float32
+from cnxv2_mm.layouts.base import MaskedLayout, at_least_float32
 from cnxv2_mm.layouts.minkowski_engine import import_engine
 from cnxv2_mm.masking import enlarge
+from cnxv2_mm.variants import STEM_STRIDE
+
+if TYPE_CHECKING:
+    from MinkowskiEngine import CoordinateManager, CoordinateMapKey, SparseTensor
 
 ME = import_engine()
 
 
 def depthwise_class(is_cuda: bool) -> type[nn.Module]:
-    """Return the engine's depthwise convolution.
+    """Return the class of the engine's depthwise convolution.
 
     The official code's fork (shwoo93/MinkowskiEngine) has a kernel of its own for it, on GPUs only; the released engine
     multiplies and adds for one of the 49 offsets after another.
@@ -34,13 +39,16 @@ def depthwise_class(is_cuda: bool) -> type[nn.Module]:
 
 
 def engine_kernel(weight: Tensor) -> Tensor:
-    """(O, I, S, S) -> (S * S, I, O): the engine counts the rows of a kernel fastest."""
+    """Return (O, I, S, S) weights as the engine's (S * S, I, O), whose rows of the kernel count fastest."""
     return weight.permute(3, 2, 1, 0).flatten(0, 1)  # (O, I, row, column) -> (column, row, I, O)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """For pairing cells: several threads would find the pairs in a random order, that of the gradients' sums."""
+    """Run the body in one thread, to pair cells in it.
+
+    Several threads would find the pairs in a random order, in which the gradients are then summed.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -49,20 +57,20 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-class Minkowski(Layout):
+class Minkowski(MaskedLayout):
     """The M visible cells of N images, the same number of them in each.
 
     Args:
         key: The engine's name for the cells of this stage.
         manager: What the engine knows about the coordinates of all stages.
-        num_images: N.
-        size: (H, W) of this stage.
+        num_images: Number of images, N.
+        size: (H, W) of this stage, hidden cells counted in.
     """
 
-    only_visible = False  # x is not divided into images
+    is_batch_of_visible_cells = False  # x is not divided into images
 
     def __init__(
-        self, key: "ME.CoordinateMapKey", manager: "ME.CoordinateManager", num_images: int, size: tuple[int, int]
+        self, key: "CoordinateMapKey", manager: "CoordinateManager", num_images: int, size: tuple[int, int]
     ) -> None:
         self.key = key
         self.manager = manager
@@ -77,11 +85,6 @@ class Minkowski(Layout):
 
     @classmethod
     def of_patches(cls, visible: Tensor, num_visible: int, patch_size: int) -> "Minkowski":
-        """Return the layout of the first stage for images whose (N, h, w) patches are ``visible`` or hidden.
-
-        Raises:
-            ValueError: The installed engine does not run on the device of ``visible``.
-        """
         if visible.device.type != "cpu" and not (visible.is_cuda and ME.is_cuda_available()):
             raise ValueError(
                 f"the MinkowskiEngine installed here runs on {'cpu and cuda' if ME.is_cuda_available() else 'cpu'}, "
@@ -127,12 +130,14 @@ class Minkowski(Layout):
         return scatter_rows(x, self.place, (self.num_images, *self.size))
 
     def _convolve(
-        self, x: Tensor, module_class: type[nn.Module], options: dict[str, int], kernel: Tensor, bias: Tensor
-    ) -> "ME.SparseTensor":
+        self, x: Tensor, module_class: type[nn.Module], options: dict[str, int], kernel: Tensor, bias: Tensor | None
+    ) -> "SparseTensor":
         """Run one of the engine's modules on our parameters, in float32 or better: it knows no shorter type."""
         dtype = at_least_float32(x)
         cells = ME.SparseTensor(x.to(dtype), coordinate_map_key=self.key, coordinate_manager=self.manager)
         with torch.random.fork_rng(devices=()):  # the module draws parameters of its own, which nobody will see
-            module = module_class(**options, bias=True, dimension=2)
-        parameters = {"kernel": kernel.to(dtype).contiguous(), "bias": bias.to(dtype).unsqueeze(0)}
+            module = module_class(**options, bias=bias is not None, dimension=2)
+        parameters = {"kernel": kernel.to(dtype).contiguous()}
+        if bias is not None:
+            parameters["bias"] = bias.to(dtype).unsqueeze(0)
         return torch.func.functional_call(module, parameters, (cells,))

@@ -40,12 +40,12 @@ def import_engine() -> ModuleType:
 
 @contextmanager
 def _sequence_in_collections() -> Iterator[None]:
-    """Restores ``collections.Sequence``, which 0.5.4 imports by that name, and takes it away again."""
+    """Make ``collections.Sequence`` available while the body runs: 0.5.4 imports the class by that name."""
     if hasattr(collections, "Sequence"):
         yield
         return
-    collections.Sequence = collections.abc.Sequence
+    vars(collections)["Sequence"] = collections.abc.Sequence
     try:
         yield
     finally:
-        del collections.Sequence
+        del vars(collections)["Sequence"]

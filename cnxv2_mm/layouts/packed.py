@@ -1,4 +1,7 @@
-"""Only the visible cells: nothing hidden is stored or computed.
+"""The visible cells alone, next to each other.
+
+Everything but the depthwise convolution works on visible cells alone, and only visible cells are kept for the backward
+pass. The depthwise convolution writes them into the full map of zeros, convolves all of it, and reads them back.
 
 Because whole patches are hidden and every image keeps the same number of them, the M visible cells of N images form a
 rectangular (N, M, C) tensor: no ragged batches, no question to the device how many there are.
@@ -6,39 +9,38 @@ rectangular (N, M, C) tensor: no ragged batches, no question to the device how m
 The order of the cells makes downsampling a reshape: the four children of a cell follow one another (the two of its
 upper row, then the two of its lower row), at every stage, down from the cells of the last one. So the 2 x 2
 convolution of stride 2 is ``reshape(N, M / 4, 4C)`` and a matrix product. Only the depthwise convolution has to know
-where a cell lies; it visits the dense map and comes back.
+where a cell lies.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnxv2_mm.kernels import may_replace, packed_depthwise
+from cnxv2_mm.kernels import may_bypass, packed_depthwise
 from cnxv2_mm.kernels.depthwise import scatter_rows
-from cnxv2_mm.layouts.base import LAST_STRIDE, STEM_STRIDE, Layout, at_least_float32
+from cnxv2_mm.layouts.base import MaskedLayout, at_least_float32
 from cnxv2_mm.layouts.dense import convolve
 from cnxv2_mm.masking import split_patches
-
-STAGES = 4
+from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, STEM_STRIDE
 
 
 def _children(cells: Tensor) -> Tensor:
-    """(N, M, 2) rows and columns of cells -> (N, 4M, 2): the four cells inside each, at twice the resolution."""
+    """Return rows and columns, (N, 4M, 2), of the four cells inside each of (N, M, 2), at twice the resolution."""
     corners = torch.cartesian_prod(*[torch.arange(2, device=cells.device)] * 2)  # (4, 2)
     return (cells.unsqueeze(2) * 2 + corners).flatten(1, 2)
 
 
-class Packed(Layout):
+class Packed(MaskedLayout):
     """The M visible cells of each of N images.
 
     Args:
-        places: One (N * M,) tensor for this stage and each later one: the positions of the cells among all N * H * W
-            of that stage, those of one image after those of another.
-        num_images: N.
-        size: (H, W) of this stage.
+        places: Where the cells are, for this stage and each later one: (N * M,) positions among all N * H * W cells of
+            that stage, the first image's, then the second's, and so on.
+        num_images: Number of images, N.
+        size: (H, W) of this stage, hidden cells counted in.
     """
 
-    only_visible = True
+    is_batch_of_visible_cells = True
 
     def __init__(self, places: list[Tensor], num_images: int, size: tuple[int, int]) -> None:
         self.places = places
@@ -47,13 +49,6 @@ class Packed(Layout):
 
     @classmethod
     def of_patches(cls, visible: Tensor, num_visible: int, patch_size: int) -> "Packed":
-        """Return the layout of the first stage.
-
-        Args:
-            visible: (N, h, w) booleans, ``num_visible`` of them True in each image.
-            num_visible: Visible patches in each image.
-            patch_size: Pixels along the side of a patch, a multiple of 32.
-        """
         n, h, w = visible.shape
         position, _ = split_patches(visible, num_visible)
         side = patch_size // LAST_STRIDE
@@ -63,7 +58,7 @@ class Packed(Layout):
         size = (h * side, w * side)
         image = torch.arange(n, device=visible.device).unsqueeze(1)
         places = []
-        for stage in reversed(range(STAGES)):
+        for stage in reversed(range(NUM_STAGES)):
             places.append(((image * size[0] + cells[..., 0]) * size[1] + cells[..., 1]).flatten())
             if stage:
                 cells, size = _children(cells), (size[0] * 2, size[1] * 2)
@@ -78,7 +73,7 @@ class Packed(Layout):
 
     def depthwise(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
         rows, size = x.flatten(0, 1), (self.num_images, *self.size)
-        if may_replace((conv, nn.Conv2d)):
+        if may_bypass((conv, nn.Conv2d)):
             return packed_depthwise(rows, self.places[0], size, conv.weight, conv.bias).view_as(x)
         y = convolve(self.to_dense(x), conv)
         return y.flatten(0, 2).index_select(0, self.places[0]).view_as(x)

@@ -28,18 +28,18 @@ from cnxv2_mm.mmcv_ops.precision import compute_dtype
 def carafe_naive_forward(
     features: Tensor, masks: Tensor, output: Tensor, kernel_size: int, group_size: int, scale_factor: int
 ) -> None:
-    """Reassemble.
+    """Compute each new cell as the weighted sum of the old cells around it.
 
     Args:
-        features: (N, C, H, W).
-        masks: (N, G * k * k, H * s, W * s), the weights of each new cell, normalised by the caller.
-        output: (N, C, H * s, W * s), overwritten.
-        kernel_size: k, odd.
-        group_size: G, the number of groups of channels that have weights of their own.
-        scale_factor: s.
+        features: The old map, (N, C, H, W).
+        masks: The weights of each new cell, (N, G * k * k, H * s, W * s), normalised by the caller.
+        output: The new map, (N, C, H * s, W * s), overwritten.
+        kernel_size: How many old cells down and across are summed, k, odd.
+        group_size: The number of groups of channels, G; each has weights of its own.
+        scale_factor: How many times larger the new map is down and across, s.
 
     Raises:
-        RuntimeError: the shapes do not fit each other.
+        RuntimeError: The shapes do not fit each other.
     """
     height, width = features.shape[2:]
     padded = _padded(features, kernel_size, group_size)
@@ -60,7 +60,10 @@ def carafe_naive_backward(
     group_size: int,
     scale_factor: int,
 ) -> None:
-    """Overwrite ``grad_input`` and ``grad_masks``, shaped like features and masks; see the forward for the rest."""
+    """Overwrite ``grad_input`` and ``grad_masks``, which have the shapes of ``features`` and ``masks``.
+
+    ``grad_output`` is (N, C, H * s, W * s); for the other arguments see :func:`carafe_naive_forward`.
+    """
     height, width = features.shape[2:]
     padded = _padded(features, kernel_size, group_size)
     weights = _by_tap(masks.to(padded.dtype), kernel_size, group_size, scale_factor)
@@ -91,21 +94,12 @@ def carafe_forward(
     group_size: int,
     scale_factor: int,
 ) -> None:
-    """Reassemble, as :func:`carafe_naive_forward` does.
+    """Compute the same as :func:`carafe_naive_forward`, which describes the other arguments and the errors.
 
     Args:
-        features: (N, C, H, W).
-        masks: (N, G * k * k, H * s, W * s).
-        rfeatures: (N, C, H, W), overwritten with the features, which the backward asks for under this name.
-        routput: unused.
-        rmasks: unused.
-        output: (N, C, H * s, W * s), overwritten.
-        kernel_size: k, odd.
-        group_size: G.
-        scale_factor: s.
-
-    Raises:
-        RuntimeError: the shapes do not fit each other.
+        rfeatures: (N, C, H, W), overwritten with the features; the backward pass takes them under this name.
+        routput: Unused.
+        rmasks: Unused.
     """
     carafe_naive_forward(features, masks, output, kernel_size, group_size, scale_factor)
     rfeatures.copy_(features)
@@ -125,15 +119,16 @@ def carafe_backward(
     group_size: int,
     scale_factor: int,
 ) -> None:
-    """Overwrite ``grad_input`` and ``grad_masks``, shaped like features and masks.
+    """Overwrite ``grad_input`` and ``grad_masks``, which have the shapes of the features and of ``masks``.
 
-    ``rfeatures`` is what the forward wrote; the ``rgrad_`` tensors are unused; see the forward for the rest.
+    ``rfeatures`` is what :func:`carafe_forward` wrote; the ``rgrad_`` tensors are unused; for the other arguments see
+    :func:`carafe_naive_backward`.
     """
     carafe_naive_backward(grad_output, rfeatures, masks, grad_input, grad_masks, kernel_size, group_size, scale_factor)
 
 
 def _padded(features: Tensor, kernel_size: int, groups: int) -> Tensor:
-    """Features (N, H + k - 1, W + k - 1, G, D) in the type to compute in, with zeros around."""
+    """Return the features with zeros around, (N, H + k - 1, W + k - 1, G, D), in the type to compute in."""
     radius = kernel_size // 2
     cells_first = features.to(compute_dtype(features)).permute(0, 2, 3, 1)  # N C H W -> N H W C
     return F.pad(cells_first, (0, 0, radius, radius, radius, radius)).unflatten(3, (groups, -1))
@@ -153,6 +148,6 @@ def _windows(kernel_size: int, height: int, width: int) -> Iterator[tuple[int, t
 
 
 def _centre(kernel_size: int, height: int, width: int) -> tuple[slice, slice, slice]:
-    """Return the part of the padded map that is the map."""
+    """Return where the map lies in the padded map."""
     radius = kernel_size // 2
     return slice(None), slice(radius, radius + height), slice(radius, radius + width)

@@ -38,23 +38,23 @@ def deform_conv_forward(
     """Convolve with every kernel element moved by its offset.
 
     Args:
-        input: (N, C, H, W).
-        weight: (O, C / group, kH, kW).
-        offset: (N, 2 * deformable_group * kH * kW, P, Q), in input cells.
-        output: (N, O, P, Q), overwritten.
-        columns: unused.
-        ones: unused.
-        kW: kernel columns; kH its rows.
-        kH: see kW.
-        dW: stride along x; dH along y.
-        dH: see dW.
-        padW: zero padding along x; padH along y.
-        padH: see padW.
-        dilationW: distance of kernel elements along x; dilationH along y.
-        dilationH: see dilationW.
-        group: groups of channels that do not see each other.
-        deformable_group: groups of channels with offsets of their own.
-        im2col_step: unused.
+        input: The map, (N, C, H, W).
+        weight: The kernels, (O, C / group, kH, kW).
+        offset: The offset of each kernel element, (N, 2 * deformable_group * kH * kW, P, Q), in input cells.
+        output: The result, (N, O, P, Q), overwritten.
+        columns: Unused.
+        ones: Unused.
+        kW: Columns of the kernel.
+        kH: Rows of the kernel.
+        dW: Stride along x.
+        dH: Stride along y.
+        padW: Number of zeros added on each side along x.
+        padH: Number of zeros added on each side along y.
+        dilationW: Distance between kernel elements along x, in input cells.
+        dilationH: Distance between kernel elements along y, in input cells.
+        group: Number of groups of channels that do not see each other.
+        deformable_group: Number of groups of channels that have offsets of their own.
+        im2col_step: Unused.
     """
     geometry = (dH, dW, padH, padW, dilationH, dilationW, group, deformable_group)
     output.copy_(_forward(input, weight, offset, None, None, geometry))
@@ -80,7 +80,10 @@ def deform_conv_backward_input(
     deformable_group: int,
     im2col_step: int,
 ) -> None:
-    """Add to ``gradInput`` and overwrite ``gradOffset``, shaped like input and offset; see the forward for the rest."""
+    """Add to ``gradInput`` and overwrite ``gradOffset``, which have the shapes of ``input`` and ``offset``.
+
+    ``gradOutput`` is (N, O, P, Q); for the other arguments see :func:`deform_conv_forward`.
+    """
     geometry = (dH, dW, padH, padW, dilationH, dilationW, group, deformable_group)
     grad_input, _, grad_offset, _, _ = _backward(gradOutput, input, weight, offset, None, None, geometry)
     gradInput.add_(grad_input)
@@ -107,10 +110,10 @@ def deform_conv_backward_parameters(
     scale: float,
     im2col_step: int,
 ) -> None:
-    """Add ``scale`` times the gradient of the weight to ``gradWeight``; see the forward for the rest.
+    """Add ``scale`` times the gradient of the weight to ``gradWeight``, (O, C / group, kH, kW).
 
-    mmcv asks for this apart from the other gradients, and torchvision computes all at once: version 1 therefore pays
-    for two backward passes, version 2 for one.
+    ``gradOutput`` is (N, O, P, Q); for the other arguments see :func:`deform_conv_forward`. mmcv asks for this gradient
+    apart from the others, and torchvision computes all at once: so version 1 takes two backward passes, version 2 one.
     """
     geometry = (dH, dW, padH, padW, dilationH, dilationW, group, deformable_group)
     # torchvision needs a weight for the other gradients, which are not used here
@@ -143,27 +146,28 @@ def modulated_deform_conv_forward(
     """Convolve with every kernel element moved by its offset and multiplied by its modulation.
 
     Args:
-        input: (N, C, H, W).
-        weight: (O, C / group, kernel_h, kernel_w).
-        bias: (O,); ignored, and then empty, unless ``with_bias``.
-        ones: unused.
-        offset: (N, 2 * deformable_group * kernel_h * kernel_w, P, Q), in input cells. Of more cells than the
-            output's, the first numbers of each image are read as if they were in that shape, as the compiled operator
-            does, which checks nothing: DyHead was trained with it.
-        mask: (N, deformable_group * kernel_h * kernel_w, P, Q), the modulation; likewise.
-        output: (N, O, P, Q), overwritten.
-        columns: unused.
-        kernel_h: kernel rows.
-        kernel_w: kernel columns.
-        stride_h: stride along y.
-        stride_w: stride along x.
-        pad_h: zero padding along y.
-        pad_w: zero padding along x.
-        dilation_h: distance of kernel elements along y.
-        dilation_w: distance of kernel elements along x.
-        group: groups of channels that do not see each other.
-        deformable_group: groups of channels with offsets and modulation of their own.
-        with_bias: whether to add ``bias``.
+        input: The map, (N, C, H, W).
+        weight: The kernels, (O, C / group, kernel_h, kernel_w).
+        bias: What is added to each channel, (O,); empty and not read unless ``with_bias``.
+        ones: Unused.
+        offset: The offset of each kernel element, (N, 2 * deformable_group * kernel_h * kernel_w, P, Q), in input
+            cells. If it has more cells than the output, the first numbers of each image are read as if they had that
+            shape. The compiled operator, which checks nothing, does so too, and DyHead was trained with it.
+        mask: The modulation of each kernel element, (N, deformable_group * kernel_h * kernel_w, P, Q); if it has more
+            cells than the output, it is read as ``offset`` is.
+        output: The result, (N, O, P, Q), overwritten.
+        columns: Unused.
+        kernel_h: Rows of the kernel.
+        kernel_w: Columns of the kernel.
+        stride_h: Stride along y.
+        stride_w: Stride along x.
+        pad_h: Number of zeros added on each side along y.
+        pad_w: Number of zeros added on each side along x.
+        dilation_h: Distance between kernel elements along y, in input cells.
+        dilation_w: Distance between kernel elements along x, in input cells.
+        group: Number of groups of channels that do not see each other.
+        deformable_group: Number of groups of channels that have offsets and modulation of their own.
+        with_bias: Whether to add ``bias``.
     """
     geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group, deformable_group)
     offset, mask = (_leading(values, output.shape[2:]) for values in (offset, mask))
@@ -196,10 +200,11 @@ def modulated_deform_conv_backward(
     deformable_group: int,
     with_bias: bool,
 ) -> None:
-    """Write the gradients into the ``grad_`` tensors, shaped like their originals; see the forward for the rest.
+    """Write the gradients into the ``grad_`` tensors, which have the shapes of their originals.
 
-    As by the compiled operator, those of input, weight and bias are added to what is there, and those of offset and
-    mask overwrite it.
+    As with the compiled operator, those of input, weight and bias are added to what is there, and those of offset and
+    mask overwrite it. ``grad_output`` is (N, O, P, Q); for the other arguments see
+    :func:`modulated_deform_conv_forward`.
     """
     geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group, deformable_group)
     offset, mask = (_leading(values, grad_output.shape[2:]) for values in (offset, mask))
@@ -213,7 +218,7 @@ def modulated_deform_conv_backward(
 
 
 def _leading(values: Tensor, size: torch.Size) -> Tensor:
-    """Return the first numbers of each image as (N, K, *size); (N, K, P, Q) as they are if they have that size."""
+    """Return the first numbers of each image, of (N, K, P, Q), as (N, K, *size); all if they have that size."""
     if values.shape[2:] == size or values.shape[2:].numel() < size.numel():  # the latter is refused by torchvision
         return values
     images, channels = values.shape[:2]
@@ -221,7 +226,7 @@ def _leading(values: Tensor, size: torch.Size) -> Tensor:
 
 
 def _filled_up(gradient: Tensor, shape: torch.Size) -> Tensor:
-    """Return the reverse: zeros behind the numbers of each image."""
+    """Reverse :func:`_leading`: return the gradient in ``shape``, with zeros behind the numbers of each image."""
     if gradient.shape == shape:
         return gradient
     return pad(gradient.flatten(1), (0, shape[1:].numel() - gradient.shape[1:].numel())).view(shape)
@@ -243,7 +248,7 @@ def _backward(
     bias: Tensor | None,
     geometry: tuple[int, ...],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of input, weight, offset, mask and bias."""
+    """Return the gradients of input, weight, offset, mask and bias."""
     tensors = _operands(input, weight, offset, mask, bias)
     grad_output = grad_output.to(tensors[0].dtype).contiguous()
     return torch.ops.torchvision._deform_conv2d_backward(grad_output, *tensors, *geometry, mask is not None)
@@ -252,13 +257,14 @@ def _backward(
 def _operands(
     input: Tensor, weight: Tensor, offset: Tensor, mask: Tensor | None, bias: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return what torchvision's operator takes.
+    """Return the tensors as torchvision's operator takes them.
 
-    One type for all, an unused mask of the batch's size, a zero bias for none.
+    All have one type; without modulation there is a mask that is not read, and without bias one of zeros.
     """
     dtype = compute_dtype(input)
     if mask is None:
         mask = input.new_zeros(input.size(0), 1)
     if bias is None:
         bias = input.new_zeros(weight.size(0))
-    return tuple(tensor.to(dtype).contiguous() for tensor in (input, weight, offset, mask, bias))
+    input, weight, offset, mask, bias = (t.to(dtype).contiguous() for t in (input, weight, offset, mask, bias))
+    return input, weight, offset, mask, bias

@@ -21,12 +21,16 @@ def sigmoid_focal_loss_forward(
     """Write the loss of every class of every sample.
 
     Args:
-        input: (N, C) logits.
-        target: (N,) class numbers; a negative number or C means background: every class is a negative.
-        weight: (C,) factors looked up by the target, or empty. With it, every target must be one of the C classes.
-        output: (N, C), overwritten.
-        gamma: exponent of ``1 - q``.
-        alpha: factor of the positives; the negatives have ``1 - alpha``.
+        input: The logits, (N, C).
+        target: The class of each sample, (N,); a negative number or C means background: every class is a negative.
+        weight: A factor for the samples of each class, (C,), or empty. With it, each target must be one of the C
+            classes.
+        output: The losses, (N, C), overwritten.
+        gamma: The exponent of ``1 - q``.
+        alpha: The factor of the positives; the negatives have ``1 - alpha``.
+
+    Raises:
+        ValueError: A target is larger than C, or with ``weight`` none of the C classes.
     """
     _check_labels(target, classes=input.size(1), weighted=weight.numel() > 0, background=True)
     positive, logit = _signed_logits(input, target)
@@ -38,7 +42,10 @@ def sigmoid_focal_loss_forward(
 def sigmoid_focal_loss_backward(
     input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
 ) -> None:
-    """Write the derivative of each loss by its logit into ``grad_input``, (N, C); see the forward for the rest."""
+    """Write the derivative of each loss by its logit into ``grad_input``, (N, C).
+
+    For the other arguments see :func:`sigmoid_focal_loss_forward`.
+    """
     positive, logit = _signed_logits(input, target)
     q = torch.sigmoid(logit)
     rest = torch.sigmoid(-logit)  # 1 - q without cancellation
@@ -53,12 +60,15 @@ def softmax_focal_loss_forward(
     """Write the loss of every sample.
 
     Args:
-        input: (N, C) probabilities.
-        target: (N,) class numbers; samples with a negative number are ignored: their loss is zero.
-        weight: (C,) factors looked up by the target, or empty.
-        output: (N,), overwritten.
-        gamma: exponent of ``1 - q``.
-        alpha: factor of all classes.
+        input: The probabilities, (N, C).
+        target: The class of each sample, (N,); samples with a negative number are ignored: their loss is zero.
+        weight: A factor for the samples of each class, (C,), or empty.
+        output: The losses, (N,), overwritten.
+        gamma: The exponent of ``1 - q``.
+        alpha: The factor of all classes.
+
+    Raises:
+        ValueError: A target is C or larger.
     """
     _check_labels(target, classes=input.size(1), weighted=False, background=False)
     q, rest = _truth(input, target)
@@ -78,13 +88,13 @@ def softmax_focal_loss_backward(
     """Write the derivative of each loss by the logits behind the probabilities.
 
     Args:
-        input: (N, C) probabilities.
-        target: (N,) class numbers; samples with a negative number have no gradient.
-        weight: (C,) factors looked up by the target, or empty.
+        input: The probabilities, (N, C).
+        target: The class of each sample, (N,); samples with a negative number have no gradient.
+        weight: A factor for the samples of each class, (C,), or empty.
         buff: (N,), overwritten with ``q`` times the derivative of the loss by ``q``.
-        grad_input: (N, C), overwritten.
-        gamma: exponent of ``1 - q``.
-        alpha: factor of all classes.
+        grad_input: The derivatives, (N, C), overwritten.
+        gamma: The exponent of ``1 - q``.
+        alpha: The factor of all classes.
     """
     q, rest = _truth(input, target)
     label = target.clamp(min=0)
@@ -98,14 +108,17 @@ def softmax_focal_loss_backward(
 
 
 def _signed_logits(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Which entries (N, C) are positives, and the logits (N, C) of the truth: negated for the negatives."""
+    """Return which entries are positives, (N, C), and the logits of the truth, (N, C): negated for the negatives."""
     positive = target[:, None] == torch.arange(input.size(1), device=input.device)
     logit = input.to(compute_dtype(input))
     return positive, torch.where(positive, logit, -logit)
 
 
 def _truth(probabilities: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Probability of each sample's label and of all others, (N,) each, kept off zero for logarithms and powers."""
+    """Return the probability of each sample's class and that of all others, (N,) each, kept above zero.
+
+    Logarithms and powers of them are finite then.
+    """
     probabilities = probabilities.to(compute_dtype(probabilities))
     q = probabilities.gather(1, target.clamp(min=0)[:, None])[:, 0]
     tiny = torch.finfo(torch.float32).tiny

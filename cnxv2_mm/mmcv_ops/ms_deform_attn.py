@@ -24,25 +24,27 @@ def ms_deform_attn_forward(
     attn_weight: Tensor,
     im2col_step: int,
 ) -> Tensor:
-    """Attend.
+    """Sum the samples of each query and head, weighted by its attention.
 
     Args:
-        value: (N, K, M, D).
-        spatial_shapes: (L, 2) rows and columns of each map.
-        level_start_index: (L,) where each map starts among the K cells.
-        sampling_loc: (N, Q, M, L, P, 2): x, y; 0 and 1 are the borders of the map, and outside of it all is zero.
-        attn_weight: (N, Q, M, L, P).
-        im2col_step: unused: the compiled operator's batch per launch.
+        value: The cells of all maps, one map behind the other, (N, K, M, D).
+        spatial_shapes: Rows and columns of each map, (L, 2).
+        level_start_index: Where each map starts among the K cells, (L,).
+        sampling_loc: Where to sample, (N, Q, M, L, P, 2): x, y; 0 and 1 are the borders of the map, and outside of it
+            all is zero.
+        attn_weight: The weights of the samples, (N, Q, M, L, P).
+        im2col_step: Unused (the images that the compiled operator treats at a time).
 
     Returns:
-        (N, Q, M * D).
+        The sums, (N, Q, M * D), in the type of ``value``.
     """
     dtype = compute_dtype(value)
     images, _, heads, depth = value.shape
     output = value.new_zeros(images, sampling_loc.size(1), heads * depth, dtype=dtype)
     for level, cells, shape in _levels(spatial_shapes, level_start_index):
         inputs = (value[:, cells], sampling_loc[:, :, :, level], attn_weight[:, :, :, level])
-        output += _attend_to_map(*(tensor.to(dtype) for tensor in inputs), shape)
+        values, locations, weights = (tensor.to(dtype) for tensor in inputs)
+        output += _attend_to_map(values, locations, weights, shape)
     return output.to(value.dtype)
 
 
@@ -58,34 +60,37 @@ def ms_deform_attn_backward(
     grad_attn_weight: Tensor,
     im2col_step: int,
 ) -> None:
-    """Add the gradients to the ``grad_`` tensors, shaped like their originals; see the forward for the rest."""
+    """Add the gradients to the ``grad_`` tensors, which have the shapes of their originals.
+
+    ``grad_output`` is (N, Q, M * D); for the other arguments see :func:`ms_deform_attn_forward`.
+    """
     dtype = compute_dtype(value)
     for level, cells, shape in _levels(spatial_shapes, level_start_index):
         inputs = (value[:, cells], sampling_loc[:, :, :, level], attn_weight[:, :, :, level])
-        inputs = [tensor.detach().to(dtype).requires_grad_() for tensor in inputs]
+        values, locations, weights = (tensor.detach().to(dtype).requires_grad_() for tensor in inputs)
         with torch.enable_grad():
-            output = _attend_to_map(*inputs, shape)
-        gradients = torch.autograd.grad(output, inputs, grad_output.to(dtype).view_as(output))
+            output = _attend_to_map(values, locations, weights, shape)
+        gradients = torch.autograd.grad(output, (values, locations, weights), grad_output.to(dtype).view_as(output))
         grad_value[:, cells] += gradients[0]
         grad_sampling_loc[:, :, :, level] += gradients[1]
         grad_attn_weight[:, :, :, level] += gradients[2]
 
 
 def _levels(spatial_shapes: Tensor, level_start_index: Tensor) -> Iterator[tuple[int, slice, tuple[int, int]]]:
-    """Yield the number, place among the cells, and rows and columns of each map."""
+    """Yield the number of each map, its place among the cells, and its rows and columns."""
     starts = level_start_index.tolist()
     for level, (height, width) in enumerate(spatial_shapes.tolist()):
         yield level, slice(starts[level], starts[level] + height * width), (height, width)
 
 
 def _attend_to_map(value: Tensor, locations: Tensor, weights: Tensor, shape: tuple[int, int]) -> Tensor:
-    """One map's part (N, Q, M * D) of the sum.
+    """Return one map's part of the sum, (N, Q, M * D).
 
     Args:
-        value: (N, H * W, M, D).
-        locations: (N, Q, M, P, 2).
-        weights: (N, Q, M, P).
-        shape: H, W.
+        value: The cells of the map, (N, H * W, M, D).
+        locations: Where to sample, (N, Q, M, P, 2).
+        weights: The weights of the samples, (N, Q, M, P).
+        shape: Rows and columns of the map, (H, W).
     """
     images, queries, heads, _ = weights.shape
     depth = value.size(3)

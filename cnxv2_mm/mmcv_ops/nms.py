@@ -1,4 +1,4 @@
-"""Non-maximum suppression: hard, soft, and with the groups it forms.
+"""Non-maximum suppression: hard, soft, and one that tells which boxes each kept box suppressed.
 
 Boxes are ``x1, y1, x2, y2`` with sides ``x2 - x1 + offset``. The soft and grouping variants keep mmcv's order of
 results, ties included; they run in NumPy on the CPU, where mmcv itself sends them, with one Python step per kept box.
@@ -22,13 +22,16 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     """Drop every box whose IoU with a better kept box is above the threshold.
 
     Args:
-        boxes: (N, 4).
-        scores: (N,).
-        iou_threshold: in [0, 1]; a box at exactly the threshold stays.
+        boxes: The boxes, (N, 4).
+        scores: Their scores, (N,).
+        iou_threshold: In [0, 1]; a box at exactly the threshold stays.
         offset: 0, or 1 for coordinates that name whole pixels.
 
     Returns:
-        (kept,) indices into ``boxes``, best score first.
+        Indices into ``boxes``, (kept,), best score first.
+
+    Raises:
+        ValueError: ``offset`` is neither 0 nor 1.
     """
     _check_offset(offset)
     boxes = boxes.detach().to(compute_dtype(boxes))
@@ -52,23 +55,26 @@ def softnms(
     """Lower the scores of boxes that overlap a better one, instead of dropping them.
 
     Args:
-        boxes: (N, 4), on the CPU.
-        scores: (N,), on the CPU.
+        boxes: The boxes, (N, 4), on the CPU.
+        scores: Their scores, (N,), on the CPU.
         dets: (N, 5), on the CPU; its first ``kept`` rows receive the boxes and their lowered scores.
-        iou_threshold: from this IoU on a score is lowered (methods 0 and 1).
-        sigma: width of the Gaussian (method 2).
-        min_score: boxes whose lowered score is below it are dropped; the best box of all is always kept.
-        method: 0 multiplies by zero, 1 by ``1 - IoU``, 2 by ``exp(-IoU^2 / sigma)``.
+        iou_threshold: From this IoU on a score is lowered (methods 0 and 1).
+        sigma: The width of the Gaussian (method 2).
+        min_score: Boxes whose lowered score is below it are dropped; the best box of all is always kept.
+        method: 0 multiplies a score by zero, 1 by ``1 - IoU``, 2 by ``exp(-IoU^2 / sigma)``.
         offset: 0, or 1 for coordinates that name whole pixels.
 
     Returns:
-        (kept,) indices into ``boxes``, in the order of ``dets``.
+        Indices into ``boxes``, (kept,), in the order of ``dets``.
+
+    Raises:
+        ValueError: ``offset`` or ``method`` is not one of these numbers.
     """
     _check_offset(offset)
     if method not in (_NAIVE, _LINEAR, _GAUSSIAN):
         raise ValueError(f"method={method!r} of softnms is unknown; allowed: 0 (naive), 1 (linear), 2 (gaussian)")
     remaining, score = _to_numpy(boxes), _to_numpy(scores)
-    index = np.arange(len(remaining))
+    index: NDArray[np.intp] = np.arange(len(remaining))
     kept_index, kept_score = [], []
     while len(index):
         best = int(score.argmax())
@@ -92,14 +98,14 @@ def softnms(
 
 
 def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
-    """Non-maximum suppression that tells which boxes each kept box suppressed.
+    """Suppress non-maxima, and tell which boxes each kept box suppressed.
 
     Args:
-        dets: (N, 5) boxes with scores, on the CPU.
-        iou_threshold: in [0, 1]; a box at exactly the threshold is suppressed.
+        dets: Boxes with scores, (N, 5), on the CPU.
+        iou_threshold: In [0, 1]; a box at exactly the threshold is suppressed.
 
     Returns:
-        One group of indices for each kept box, best first: the kept box, then those it suppressed, by falling score.
+        A group of indices for each kept box, best first: the kept box, then those that it suppressed, by falling score.
     """
     array = _to_numpy(dets)
     order = np.argsort(-array[:, 4], kind="stable")
@@ -123,7 +129,7 @@ def _to_numpy(tensor: Tensor) -> NDArray[np.floating]:
 
 
 def _iou(box: NDArray[np.floating], boxes: NDArray[np.floating], offset: int) -> NDArray[np.floating]:
-    """IoU of one box (4,) with boxes (M, 4); 0 where neither has an area."""
+    """Return the IoU of one box (4,) with boxes (M, 4); 0 where neither has an area."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]) + offset
     intersection = sides.clip(min=0).prod(axis=1)
     area = (box[2:] - box[:2] + offset).prod()
@@ -143,8 +149,8 @@ def _soft_weight(
 
 
 def _surviving_order(survives: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Positions of the survivors in mmcv's order: each hole is filled by the last box that is still there."""
+    """Return the positions of the survivors in mmcv's order: each hole is filled by the last box still there."""
     count = int(survives.sum())
-    order = np.arange(count)
+    order: NDArray[np.intp] = np.arange(count)
     order[~survives[:count]] = (np.flatnonzero(survives[count:]) + count)[::-1]
     return order

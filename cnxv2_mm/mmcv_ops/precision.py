@@ -1,9 +1,12 @@
-"""The type the operators compute in."""
+"""The type in which the operators compute."""
 
 import torch
 from torch import Tensor
 
 
 def compute_dtype(tensor: Tensor) -> torch.dtype:
-    """float32 for the half-precision types, whose sums and coordinates would be too coarse; else the tensor's own."""
+    """Return the type in which to compute with a tensor: its own, but float32 for the half-precision types.
+
+    Sums and coordinates in half precision would be too coarse.
+    """
     return torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else tensor.dtype

@@ -36,19 +36,19 @@ def psamask_forward(
     """Lay out the windows by absolute cells.
 
     Args:
-        input: (N, A * B, H, W).
-        output: (N, H * W, H, W), overwritten.
-        psa_type: 0 collects: the window belongs to the last two axes; 1 distributes: to the second.
-        num_: unused: N.
-        h_feature: H.
-        w_feature: W.
-        h_mask: A.
-        w_mask: B.
-        half_h_mask: the row of the window that lies on the cell itself.
-        half_w_mask: its column.
+        input: The window of each cell, (N, A * B, H, W).
+        output: The weights between cells, (N, H * W, H, W), overwritten.
+        psa_type: 0 collects: the window belongs to the cell of the last two axes; 1 distributes: to that of the second.
+        num_: Unused (N).
+        h_feature: Rows of the map, H.
+        w_feature: Columns of the map, W.
+        h_mask: Rows of the window, A.
+        w_mask: Columns of the window, B.
+        half_h_mask: The row of the window that lies on the cell itself.
+        half_w_mask: The column of the window that lies on the cell itself.
 
     Raises:
-        ValueError: unknown ``psa_type``.
+        ValueError: ``psa_type`` is neither 0 nor 1.
     """
     _check_type(psa_type)
     windows = input.unflatten(1, (h_mask, w_mask))  # N (AB) H W -> N A B H W
@@ -69,9 +69,10 @@ def psamask_backward(
     half_h_mask: int,
     half_w_mask: int,
 ) -> None:
-    """Overwrite ``grad_input``, (N, A * B, H, W): each weight has the gradient of its one place in the output, or 0.
+    """Overwrite ``grad_input``, (N, A * B, H, W), from ``grad_output``, (N, H * W, H, W).
 
-    ``grad_output`` is (N, H * W, H, W); see the forward for the rest.
+    Each weight of a window has the gradient of its one place in the output, or 0 if it has none. For the other
+    arguments see :func:`psamask_forward`.
     """
     _check_type(psa_type)
     grad = grad_output.flatten(2)  # N (HW) (HW)
@@ -87,21 +88,22 @@ def _check_type(psa_type: int) -> None:
 
 
 def _moved(source: Tensor, size: tuple[int, int], sign: int, half: tuple[int, int]) -> Tensor:
-    """Each cell's plane moved by the cell's place: from relative to absolute (``sign`` -1) or back (1).
+    """Move the plane of each cell by the cell's place: from relative to absolute (``sign`` -1) or back (1).
 
     Args:
-        source: (N, P, Q, H, W), a plane P Q for each of the cells H W.
-        size: S, T of the moved planes.
-        sign: of the cell's place.
-        half: of the window.
+        source: A plane P Q for each of the cells H W, (N, P, Q, H, W).
+        size: Rows and columns of the moved planes, S and T.
+        sign: The sign of the cell's place, -1 or 1.
+        half: The row and column of the window that lie on the cell itself.
 
     Returns:
-        (N, S, T, H, W); ``[n, s, t, h, w]`` is ``source[n, s + sign (h - half), t + sign (w - half), h, w]``, or 0.
+        The moved planes, (N, S, T, H, W). At ``[n, s, t, h, w]`` is
+        ``source[n, s + sign (h - half), t + sign (w - half), h, w]``, or 0 where the source has no such place.
     """
     # S H and T W: the indices below are broadcast from these small tensors, never stored at full size
     (row, row_inside), (column, column_inside) = (
-        _places(*lengths, sign, middle, source.device)
-        for *lengths, middle in zip(size, source.shape[1:3], source.shape[3:], half, strict=True)
+        _places(size[axis], source.shape[1 + axis], source.shape[3 + axis], sign, half[axis], source.device)
+        for axis in range(2)
     )
     cell_row = torch.arange(source.size(3), device=source.device)[:, None]  # H 1
     cell_column = torch.arange(source.size(4), device=source.device)  # W
@@ -112,7 +114,7 @@ def _moved(source: Tensor, size: tuple[int, int], sign: int, half: tuple[int, in
 def _places(
     size: int, source_size: int, cells: int, sign: int, half: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Along one axis: where each number (size, cells) comes from, and whether that is inside; 0 if it is not."""
+    """Return where each number (size, cells) of one axis comes from, and whether that is inside; 0 if it is not."""
     place = torch.arange(size, device=device)[:, None] + sign * (torch.arange(cells, device=device) - half)
     inside = (place >= 0) & (place < source_size)
     return place * inside, inside

@@ -16,9 +16,8 @@ from torch import Tensor
 from cnxv2_mm.mmcv_ops.precision import compute_dtype
 
 _MAX, _AVERAGE = 0, 1
-_NO_SAMPLE = (
-    -2.0
-)  # in argmax_y and argmax_x, where a cell had no sample: outside of every input, so it gets no gradient
+# In argmax_y and argmax_x, where a cell had no sample: outside of every input, so it gets no gradient.
+_NO_SAMPLE = -2.0
 
 
 def roi_align_forward(
@@ -37,17 +36,20 @@ def roi_align_forward(
     """Pool each box to ``aligned_height x aligned_width`` cells.
 
     Args:
-        input: (N, C, H, W).
-        rois: (R, 5): image index, x1, y1, x2, y2 in pixels of the image.
-        output: (R, C, aligned_height, aligned_width), overwritten.
-        argmax_y: like ``output``, overwritten with the row coordinates of the maxima; untouched by averages.
-        argmax_x: like ``output``, overwritten with their column coordinates.
-        aligned_height: rows of the grid.
-        aligned_width: columns of the grid.
-        spatial_scale: input cells per pixel of the image.
-        sampling_ratio: samples per grid cell and axis; 0 takes as many as the cell is long, rounded up, box by box.
+        input: The maps, (N, C, H, W).
+        rois: The boxes, (R, 5): index of the image, then x1, y1, x2, y2 in pixels of the image.
+        output: The result, (R, C, aligned_height, aligned_width), overwritten.
+        argmax_y: Like ``output``, overwritten with the row coordinates of the maxima; averages leave it alone.
+        argmax_x: Like ``output``, overwritten with the column coordinates of the maxima; averages leave it alone.
+        aligned_height: Rows of the grid, P.
+        aligned_width: Columns of the grid, Q.
+        spatial_scale: Input cells per pixel of the image.
+        sampling_ratio: Samples per grid cell and axis; 0 takes as many as the cell is long, rounded up, box by box.
         pool_mode: 0 takes the maximum of the samples, 1 their average.
-        aligned: whether a cell's centre lies at half-integer coordinates; without, boxes are at least one cell large.
+        aligned: Whether a cell's centre lies at half-integer coordinates; if not, boxes are at least one cell large.
+
+    Raises:
+        ValueError: ``pool_mode`` is neither 0 nor 1.
     """
     _check_mode(pool_mode)
     dtype = compute_dtype(input)
@@ -76,7 +78,10 @@ def roi_align_backward(
     pool_mode: int,
     aligned: bool,
 ) -> None:
-    """Add the gradient of the input to ``grad_input``, (N, C, H, W); the other arguments are those of the forward."""
+    """Add the gradient of the input to ``grad_input``, (N, C, H, W).
+
+    ``grad_output`` is (R, C, aligned_height, aligned_width); for the other arguments see :func:`roi_align_forward`.
+    """
     _check_mode(pool_mode)
     dtype = compute_dtype(grad_output)
     grad_output, rois = grad_output.to(dtype), rois.to(dtype)
@@ -97,7 +102,7 @@ def _check_mode(pool_mode: int) -> None:
 def _max_of_samples(
     input: Tensor, rois: Tensor, size: tuple[int, int], spatial_scale: float, sampling_ratio: int, aligned: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Maxima (R, C, P, Q) and the coordinates, each (R, C, P, Q), of the first sample that reaches them."""
+    """Return the maxima, and the row and column of the first sample that reaches each, (R, C, P, Q) all three."""
     shift = 0.5 if aligned else 0.0
     start = rois[:, [2, 1]] * spatial_scale - shift  # (R, 2): y, x
     length = rois[:, [4, 3]] * spatial_scale - shift - start  # in torchvision's order: its rounding decides the samples
@@ -127,13 +132,16 @@ def _max_of_samples(
 
 
 def _sample_coordinates(start: Tensor, cell: Tensor, samples: Tensor, step: int, cells: int) -> Tensor:
-    """Coordinate (R, cells) of sample number ``step`` in each cell of one axis."""
+    """Return the coordinate of sample number ``step`` in each cell of one axis, (R, cells)."""
     within = (step + 0.5) * cell / samples
     return start[:, None] + torch.arange(cells, device=cell.device) * cell[:, None] + within[:, None]
 
 
 def _bilinear_corners(y: Tensor, x: Tensor, height: int, width: int) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Rows, columns and weights of the four cells around each sample; the weights are zero a cell or more outside."""
+    """Return rows, columns and weights of the four cells around each sample.
+
+    The weights are zero where a sample lies more than a cell outside of the input.
+    """
     inside = (y >= -1) & (y <= height) & (x >= -1) & (x <= width)
     y, x = y.clamp(0, height - 1), x.clamp(0, width - 1)
     top, left = y.floor(), x.floor()
@@ -149,7 +157,7 @@ def _bilinear_corners(y: Tensor, x: Tensor, height: int, width: int) -> list[tup
 
 
 def _scatter_to_samples(grad_output: Tensor, rois: Tensor, y: Tensor, x: Tensor, shape: torch.Size) -> Tensor:
-    """Gradient (N, C, H, W) of the maxima: each goes to the four cells around the sample that gave it."""
+    """Return the gradient of the input, (N, C, H, W): each maximum's goes to the four cells around its sample."""
     _, channels, height, width = shape
     gradient = grad_output.new_zeros(shape)
     image = rois[:, 0].long()[:, None, None, None]

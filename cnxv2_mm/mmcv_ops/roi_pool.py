@@ -27,13 +27,14 @@ def roi_pool_forward(
     """Pool each box to ``pooled_height x pooled_width`` cells.
 
     Args:
-        input: (N, C, H, W).
-        rois: (R, 5): image index, x1, y1, x2, y2 in pixels of the image.
-        output: (R, C, pooled_height, pooled_width), overwritten; 0 where a part has no cell of the input.
-        argmax: like ``output``, overwritten with the maxima's positions ``row * W + column``; -1 where there is none.
-        pooled_height: rows of the grid.
-        pooled_width: columns of the grid.
-        spatial_scale: input cells per pixel of the image.
+        input: The maps, (N, C, H, W).
+        rois: The boxes, (R, 5): index of the image, then x1, y1, x2, y2 in pixels of the image.
+        output: The maxima, (R, C, pooled_height, pooled_width), overwritten; 0 where a part has no cell of the input.
+        argmax: Like ``output``, overwritten with the positions of the maxima, ``row * W + column``; -1 where there is
+            none.
+        pooled_height: Rows of the grid, P.
+        pooled_width: Columns of the grid, Q.
+        spatial_scale: Input cells per pixel of the image.
     """
     height, width = input.shape[2:]
     rois = rois.to(compute_dtype(rois))
@@ -76,7 +77,10 @@ def roi_pool_backward(
     pooled_width: int,
     spatial_scale: float,
 ) -> None:
-    """Add each maximum's gradient at its position in ``grad_input``, (N, C, H, W); see the forward for the rest."""
+    """Add the gradient of each maximum at its position in ``grad_input``, (N, C, H, W).
+
+    ``grad_output`` is (R, C, pooled_height, pooled_width); for the other arguments see :func:`roi_pool_forward`.
+    """
     _, channels, height, width = grad_input.shape
     plane = rois[:, 0].long()[:, None] * channels + torch.arange(channels, device=rois.device)  # (R, C)
     chosen = argmax != _NOTHING
@@ -87,7 +91,10 @@ def roi_pool_backward(
 
 
 def _part_borders(start: Tensor, end: Tensor, parts: int, limit: int) -> tuple[Tensor, Tensor]:
-    """First cell and cell after the last, (R, parts) each, of the parts of one axis with ``limit`` cells."""
+    """Return the first cell and the cell after the last of each part of one axis, (R, parts) each.
+
+    The axis has ``limit`` cells.
+    """
     size = (end - start) / parts
     number = torch.arange(parts, device=start.device)
     first = (number * size[:, None] + start[:, None]).floor()

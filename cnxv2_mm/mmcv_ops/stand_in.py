@@ -102,15 +102,15 @@ class StandInFinder(MetaPathFinder, Loader):
 
 
 def install() -> bool:
-    """Supply ``mmcv._ext`` if mmcv is installed and has none that loads; may be called any number of times.
+    """Supply ``mmcv._ext`` if mmcv is installed and has none that loads.
 
-    Without a compiled module nothing of mmcv is imported.
+    It may be called any number of times. If mmcv has no compiled module, nothing of mmcv is imported.
 
     Returns:
         Whether ``mmcv._ext`` is the stand-in. False where mmcv is absent, or brings a compiled module that loads.
 
     Warns:
-        RuntimeWarning: a compiled module exists but cannot be loaded (typically it was built against another torch).
+        RuntimeWarning: A compiled module exists but cannot be loaded (typically it was built against another torch).
     """
     if any(isinstance(finder, StandInFinder) for finder in sys.meta_path):
         return True
@@ -124,7 +124,7 @@ def install() -> bool:
 
 
 def _compiled_loads(locations: Sequence[str] | None) -> bool:
-    """Import mmcv's compiled module if its folder has one; a failure is told once, as a warning."""
+    """Whether mmcv's folder has a compiled module that can be imported; if one cannot, warn once."""
     compiled = PathFinder.find_spec(NAME, locations)
     if compiled is None:
         return False

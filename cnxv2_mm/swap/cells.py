@@ -1,4 +1,4 @@
-"""On how fine a map each parameter of a network works, seen while the network runs."""
+"""On how fine a map each parameter of a network works: counted while the network runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +11,11 @@ _LAYERS = (nn.Conv2d, nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.modules.batchnor
 
 @contextmanager
 def cells_of_parameters(module: nn.Module) -> Iterator[dict[nn.Parameter, float]]:
-    """Note, for the parameters of plain layers, the cells of one image that the layer makes; the latest run counts.
+    """Count, for each parameter of a plain layer, the cells of one image that the layer returns.
 
-    Cells are counted by numbers and not by axes, so that (N, C, H, W), (N, H, W, C), tokens and windows are alike.
-    Whoever runs the module inside the ``with`` reads the result afterwards: parameters without an entry are of other
-    layers, or were not used.
+    Run the module inside the ``with``, then read the dictionary. A parameter without an entry belongs to another kind
+    of layer, or was not used; if a layer runs twice, its latest run counts. Cells are the numbers that a layer returns
+    divided by its channels, so that (N, C, H, W), (N, H, W, C), tokens and windows give the same count.
     """
     cells: dict[nn.Parameter, float] = {}
     images = [1]
@@ -24,7 +24,7 @@ def cells_of_parameters(module: nn.Module) -> Iterator[dict[nn.Parameter, float]
         images[0] = len(inputs[0])
 
     def note(layer: nn.Module, _: tuple[Any, ...], output: Any) -> None:
-        if isinstance(output, Tensor) and layer.weight is not None:
+        if isinstance(output, Tensor) and isinstance(layer.weight, Tensor):
             made = output.numel() / (images[0] * len(layer.weight))
             cells.update(dict.fromkeys(layer.parameters(recurse=False), made))
 

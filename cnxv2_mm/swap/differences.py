@@ -1,4 +1,4 @@
-"""What one config has that another has not."""
+"""The differences between two configs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,11 +9,11 @@ _DELETE = "_delete_"
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """Return what mmengine must merge into ``old`` to get ``new``.
 
-    Keys of ``old`` alone need ``_delete_`` on their parent.
+    If ``old`` has a key that ``new`` has not, the dictionary that had it is given as a whole, with ``_delete_``.
 
     Args:
         old: The inherited config, or a part of it, as plain dictionaries.
-        new: The wanted one.
+        new: The wanted config.
     """
     if set(old) - set(new):
         return {_DELETE: True, **new}
@@ -42,12 +42,12 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted key, old value and new value of everything that is different; None stands for no value.
+    """Yield dotted key, old value and new value of each difference; None stands for no value.
 
     Args:
-        old: A config as plain dictionaries.
-        new: Another one.
-        prefix: What stands before the keys.
+        old: A config, as plain dictionaries.
+        new: Another config.
+        prefix: Text in front of the keys.
     """
     for key, value in differences(old, new).items():
         if key == _DELETE:

@@ -1,62 +1,75 @@
-"""Whether a model can read channels-last maps, as the backbone's are: tried with numbers, predictions included."""
+"""Whether a model works with channels-last maps, as the new backbone returns them: its parts are run with numbers."""
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import torch
-from mmengine.structures import BaseDataElement
-from torch import Tensor, nn
+from torch import Tensor
 
 from cnxv2_mm.swap import dry_run
-from cnxv2_mm.swap.necks_and_heads import heads
+from cnxv2_mm.swap.config_keys import (
+    HEAD_METHODS,
+    Part,
+    arguments_besides_maps,
+    heads,
+    may_be_run,
+    necks,
+    prediction_settings,
+)
+from cnxv2_mm.swap.dry_run import Failure, try_run
 from cnxv2_mm.swap.old_backbone import NUM_IMAGES, Maps
 
-# What is tried of a head, the longer way first.
-_WAYS = ("predict", "forward")
 
+def needs_contiguous(model: Mapping[str, Any], maps: Maps, scope: str) -> bool:
+    """Whether a part works with maps in PyTorch's default memory format but not with channels-last ones.
 
-def needs_contiguous(model: MutableMapping[str, Any], maps: Maps, scope: str) -> bool:
-    """Whether a part works on maps in PyTorch's default memory format and not on channels-last ones.
-
-    Necks pass the format on, so that the part may stand behind one; and a head that computes its maps from any format
-    may still ``view`` them when it predicts. Numbers are needed: without them, convolutions do not tell the format of
-    what they return. Parts that need more than maps and descriptions of images are not asked.
+    Every part is asked, not only the first: necks pass the format on, and a head that computes its maps from any format
+    may still call ``view`` on them when it predicts. The parts are run with numbers, because convolutions without
+    numbers do not tell in which format they return their results. A part that needs more than maps and descriptions of
+    the images is not asked.
 
     Args:
         model: The part of the config that has the backbone.
         maps: What the backbone returns.
-        scope: The library whose types have no prefix.
+        scope: The library whose types need no prefix.
     """
-    inputs: Any = tuple(torch.zeros(shape) for shape in maps.shapes)
-    inputs = tuple(x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs)
-    necks = model.get("neck") or []
-    for neck in necks if isinstance(necks, list) else [necks]:
-        try:
-            call = dry_run.build_with_numbers(neck, scope)
-            call.eval()
-            refused, inputs = _try_both(call, inputs)
-        except Exception:  # adapt() has told that it does not run on maps alone
+    zeros = (torch.zeros(shape) for shape in maps.shapes)
+    inputs: Any = tuple(x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in zeros)
+    for neck in necks(model):
+        tried = try_run("running a neck with numbers", _try_neck, neck, inputs, scope)
+        if isinstance(tried, Failure):  # adapt() has noted that it does not run on maps alone
             return False
+        refused, inputs = tried
         if refused:
             return True
-    for name, owner, key in heads(model):
-        if "head" not in name:  # a language model or an encoder, which may fetch weights while it is built
+    for part in heads(model):
+        if not may_be_run(part.name):
             continue
-        for call in _calls(name, owner[key], model, maps.image_size, scope):
-            try:
-                refused, _ = _try_both(call, inputs)
-            except Exception:  # not made to be run on maps alone
+        calls = try_run(f"building {part.name} with numbers", _calls, part, model, maps.image_size, scope)
+        for call in [] if isinstance(calls, Failure) else calls:
+            tried = try_run(f"running {part.name} with numbers", _try_both, call, inputs)
+            if isinstance(tried, Failure):  # it needs more than maps; the next method may not
                 continue
+            refused, _ = tried
             if refused:
                 return True
             break
     return False
 
 
+def _try_neck(config: Any, inputs: Any, scope: str) -> tuple[bool, Any]:
+    neck = dry_run.build_with_numbers(config, scope)
+    neck.eval()
+    return _try_both(neck, inputs)
+
+
 def _try_both(call: Callable[[Any], Any], channels_last: Any) -> tuple[bool, Any]:
-    """Whether something runs on contiguous tensors alone, and what it returns; if it runs on neither, it raises."""
+    """Return whether something works with contiguous tensors only, and its result.
+
+    Raises:
+        Exception: It works with neither.
+    """
     with torch.no_grad():
         try:
             return False, call(channels_last)
@@ -67,54 +80,31 @@ def _try_both(call: Callable[[Any], Any], channels_last: Any) -> tuple[bool, Any
 def _contiguous(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.contiguous()
-    return type(value)(map(_contiguous, value)) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        kind = list if isinstance(value, list) else tuple
+        return kind(map(_contiguous, value))
+    return value
 
 
-def _calls(
-    name: str, config: Any, model: Mapping[str, Any], image_size: tuple[int, int], scope: str
-) -> Iterator[Callable[[Any], Any]]:
-    """Yield what a head does with maps: it predicts, or at least runs; nothing if it wants more than can be given."""
-    try:
-        kind = dry_run.find_type(config, scope)
-        ways = {way: _arguments(getattr(kind, way, None), model, image_size) for way in _WAYS}
-        if all(arguments is None for arguments in ways.values()):
-            return
-        head = dry_run.build_with_numbers(config, scope)
-        head.eval()
-        _find_nothing(head)
-    except Exception:
-        return
-    settings = model.get("test_cfg") or {}
-    if getattr(head, "test_cfg", True) is None:  # detectors hand it on, that of a proposal network under its name
-        head.test_cfg = settings.get(name.removesuffix("_head"), settings)
-    for way, arguments in ways.items():
-        if arguments is not None:
-            yield partial(getattr(head, way), **arguments)
+def _calls(part: Part, model: Mapping[str, Any], image_size: tuple[int, int], scope: str) -> list[Callable[[Any], Any]]:
+    """Return what a head does with maps: it predicts, it runs; nothing if both want more than can be given."""
+    kind = dry_run.find_type(part.config, scope)
+    found = {
+        name: arguments_besides_maps(getattr(kind, name, None), model, image_size, NUM_IMAGES) for name in HEAD_METHODS
+    }
+    arguments = {name: values for name, values in found.items() if values is not None}
+    if not arguments:
+        return []
+    head = dry_run.build_with_numbers(part.config, scope)
+    head.eval()
+    _find_nothing(head)
+    if getattr(head, "test_cfg", True) is None:  # the detector sets it
+        head.test_cfg = prediction_settings(part.name, model)
+    return [partial(getattr(head, name), **values) for name, values in arguments.items()]
 
 
-def _find_nothing(head: nn.Module) -> None:
-    """Make all scores low: by chance, a detector would find hundreds of thousands of objects, and take minutes."""
+def _find_nothing(head: torch.nn.Module) -> None:
+    """Make all scores low. By chance a detector would find hundreds of thousands of objects, which takes minutes."""
     with torch.no_grad():
         for name, parameter in head.named_parameters():
             parameter.fill_(-10 if name.endswith("bias") else 0)
-
-
-def _arguments(
-    function: Callable[..., Any] | None, model: Mapping[str, Any], image_size: tuple[int, int]
-) -> dict[str, Any] | None:
-    """Return what OpenMMLab's heads take besides maps, under the names that they use.
-
-    None if it asks for something else.
-    """
-    if function is None:
-        return None
-    about = dict.fromkeys(("img_shape", "ori_shape", "pad_shape", "batch_input_shape"), image_size)
-    about |= {"scale_factor": (1.0, 1.0), "flip": False, "img_id": 0, "border": (0, image_size[0], 0, image_size[1])}
-    known = {
-        "batch_data_samples": [BaseDataElement(metainfo=about) for _ in range(NUM_IMAGES)],
-        "batch_img_metas": [dict(about) for _ in range(NUM_IMAGES)],
-        "test_cfg": model.get("test_cfg"),
-    }
-    _, _, *others = inspect.signature(function).parameters.values()  # itself and the maps
-    required = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    return {key: known[key] for key in required} if set(required) <= set(known) else None

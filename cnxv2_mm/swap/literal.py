@@ -1,4 +1,4 @@
-"""Values as configs write them: ``dict(...)``, double quotes, lines that are not too long."""
+"""Writes values as Python code in the style of configs: ``dict(...)``, double quotes, lines of limited length."""
 
 import json
 import keyword
@@ -6,16 +6,19 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-LINE = 120
+LINE = 120  # characters
 
 
 def literal(value: Any, indent: int = 0, used: int = 0) -> str:
-    """Return a value as Python writes it, with ``dict(...)``; broken into lines where one is too long.
+    """Return the Python code of a value; it takes several lines if one line would be too long.
 
     Args:
-        value: Plain data.
-        indent: Blanks before a line that closes the value.
-        used: Characters already in its first line.
+        value: Dictionaries, lists, tuples, strings, numbers, None.
+        indent: Blanks in front of the line that closes the value.
+        used: Characters in front of the value in its first line.
+
+    Raises:
+        ValueError: The value contains something else.
     """
     line = _one_line(value)
     if used + indent + len(line) + 1 <= LINE or not isinstance(value, Mapping | list | tuple) or not value:
@@ -51,5 +54,5 @@ def _one_line(value: Any) -> str:
 
 
 def _is_call(value: Mapping[Any, Any]) -> bool:
-    """Whether ``dict(...)`` can write it: its keys are names."""
+    """Whether ``dict(...)`` can write a dictionary, because its keys are Python names."""
     return all(isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key) for key in value)

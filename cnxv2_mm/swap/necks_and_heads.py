@@ -1,147 +1,123 @@
-"""What reads the maps of a backbone: found by its place in the model, changed, and run on the old and the new maps."""
+"""Adapts the necks and heads of a model to the new maps: changes their configs, then runs them on old and new maps."""
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.swap import dry_run
 from cnxv2_mm.swap.channels import rewritings
+from cnxv2_mm.swap.config_keys import LAST_STAGE, heads, necks, set_necks
 from cnxv2_mm.swap.differences import changes
+from cnxv2_mm.swap.dry_run import Failure, try_run
 from cnxv2_mm.swap.literal import literal
 from cnxv2_mm.swap.old_backbone import Maps
-from cnxv2_mm.swap.refusal import SwapRefused, tell
+from cnxv2_mm.swap.refusal import SwapRefused
 
-# Parts of a model that read no maps.
-_NO_CONSUMERS = ("backbone", "neck", "data_preprocessor", "train_cfg", "test_cfg", "init_cfg")
-_BY_HAND = 'write the backbone into the config as in README.md ("By hand it is this"), and set what this part needs.'
+_BY_HAND = "write the config as docs/swap.md shows under 'By hand', and set what this part needs."
 
 
 def adapt(model: MutableMapping[str, Any], old: Maps, new: Maps, scope: str) -> list[str]:
-    """Change, in a model's config, whatever reads the maps of its backbone.
+    """Change the configs of a model's necks and heads so that they read the new maps.
 
-    A neck reads the maps. What it makes of them has the same shapes as before, or else the heads are changed too;
-    without a neck the heads read the maps.
+    The first neck reads the maps of the backbone. If its outputs have the same shapes as before, the parts behind it
+    are not changed; else they are changed too. Without a neck, the heads read the maps.
 
     Args:
         model: The part of the config that has the backbone.
         old: What the old backbone returned.
         new: What the new one returns.
-        scope: The library whose types have no prefix.
+        scope: The library whose types need no prefix.
 
     Returns:
-        What could not be tried, in words.
+        Sentences about what could not be tried.
 
     Raises:
         SwapRefused: A part does not work with the new maps.
     """
-    notes = []
-    if model.get("neck"):
-        necks = model["neck"] if isinstance(model["neck"], list) else [model["neck"]]
-        changed = []
-        for neck in necks:
-            adapted, after_old, after_new = _adapt_neck(neck, old, new, scope)
-            changed.append(adapted)
-            if after_old is None or after_new is None:
-                notes.append(
-                    f"neck: {_type_of(neck)} reads the new channels, but does not run on the maps alone: that it makes "
-                    "the same of them as before could not be tried"
-                )
-                break
-            old, new = after_old, after_new
-        changed += necks[len(changed) :]
-        model["neck"] = changed if isinstance(model["neck"], list) else changed[0]
-    if old == new or notes:
-        return notes
-    for name, owner, key in heads(model):
-        head = owner[key]
-        if isinstance(head, Mapping) and head.get("shared_head"):
+    old_necks = necks(model)
+    changed: list[Any] = []
+    for neck in old_necks:
+        adapted = _adapt_neck(neck, old, new, scope)
+        changed.append(adapted.config)
+        if adapted.before is None or adapted.after is None:
+            set_necks(model, [*changed, *old_necks[len(changed) :]])
+            return [
+                f"neck: {type_name(neck)} is built for the new channels but could not be tried, because it needs more "
+                "than the maps to run; check that what it returns has the same shapes as before"
+            ]
+        old, new = adapted.before, adapted.after
+    if changed:
+        set_necks(model, changed)
+    if old == new:
+        return []
+    for part in heads(model):
+        last_stage = part.config.get(LAST_STAGE)
+        if last_stage:
             raise SwapRefused(
                 "shared last stage",
-                f"{name}.shared_head ({head['shared_head'].get('type')}) is the last stage of the old backbone, run on "
+                f"{part.name}.{LAST_STAGE} ({type_name(last_stage)}) is the last stage of the old backbone, run on "
                 "every region.",
                 "start from the config of the same detector with a neck (FPN), which has no shared_head.",
             )
-        owner[key] = _adapt_head(name, head, old, new, scope)
-    return notes
+        part.replace(_adapt_head(part.name, part.config, old, new, scope))
+    return []
 
 
-def is_teacher(key: str) -> bool:
-    """Whether a key of a model's config is about the teacher of a distillation, which is trained already and stays."""
-    return key.startswith("teacher")
+@dataclass(frozen=True)
+class _AdaptedNeck:
+    """A neck for the new maps.
 
-
-def readers(model: MutableMapping[str, Any]) -> list[tuple[MutableMapping[str, Any] | list, str | int]]:
-    """Return the parts of a model that read the maps of its backbone: the first neck, or all heads if there is none.
-
-    Returns:
-        What holds each part, a mapping or a list, and its key or index there.
+    Attributes:
+        config: Its config.
+        before: What the old neck made of the old maps; None if it cannot be run on maps alone.
+        after: What the new one makes of the new maps; None if it cannot be run on maps alone.
     """
-    if model.get("neck"):
-        return [(model["neck"], 0)] if isinstance(model["neck"], list) else [(model, "neck")]
-    return [(owner, key) for _, owner, key in heads(model)]
+
+    config: Any
+    before: Maps | None
+    after: Maps | None
 
 
-def heads(model: MutableMapping[str, Any]) -> list[tuple[str, MutableMapping[str, Any] | list, str | int]]:
-    """Return what each part behind backbone and neck is called, what holds it, and its key or index there."""
-    found: list[tuple[str, MutableMapping[str, Any] | list, str | int]] = []
-    for key, part in model.items():
-        if key in _NO_CONSUMERS or is_teacher(key) or not _is_part(part):
-            continue
-        if isinstance(part, list):
-            found += [(f"{key}[{i}]", part, i) for i in range(len(part))]
-        else:
-            found.append((key, model, key))
-    return found
-
-
-def _is_part(value: Any) -> bool:
-    if isinstance(value, list):
-        return bool(value) and all(_is_part(item) for item in value)
-    return isinstance(value, Mapping) and "type" in value
-
-
-def _adapt_neck(config: Any, old: Maps, new: Maps, scope: str) -> tuple[Any, Maps | None, Maps | None]:
-    """Return the neck for the new maps, what it made of the old ones, and what it makes of the new ones.
-
-    None: unknown.
-    """
+def _adapt_neck(config: Any, old: Maps, new: Maps, scope: str) -> _AdaptedNeck:
     if old == new:
-        return config, old, new
-    try:
-        before = _outputs(config, old, scope)
-    except Exception as failure:  # it needs more than maps, or an operator that is not installed
+        return _AdaptedNeck(config, old, new)
+    kind = type_name(config)
+    before = try_run(f"running the neck {kind} on the old maps", _outputs, config, old, scope)
+    if isinstance(before, Failure):  # it needs more than maps, or an operator that is not installed
         changed = _adapt_head("neck", config, old, new, scope)
         if changed == config:
             raise SwapRefused(
                 "neck",
-                f"The neck {_type_of(config)} does not run on the maps alone ({tell(failure)}) and states the "
-                f"{_list(old.channels)} channels nowhere, so that what it makes of {_list(new.channels)} is unknown.",
+                f"The neck {kind} does not run on the maps alone ({before}), and its config states the "
+                f"{_list(old.channels)} channels nowhere. So what it makes of {_list(new.channels)} is unknown.",
                 _BY_HAND,
-            ) from failure
-        return changed, None, None
-    first: tuple[Any, str] | None = None
+            ) from before.error
+        return _AdaptedNeck(changed, None, None)
+    failures: list[tuple[Any, str]] = []
     for changed in rewritings(config, old.channels, new.channels):
-        try:
-            after = _outputs(changed, new, scope)
-        except Exception as failure:
-            why = f"it does not run: {tell(failure)}"
+        after = try_run(f"running the neck {kind} on the new maps", _outputs, changed, new, scope)
+        if isinstance(after, Failure):
+            failures.append((changed, f"it does not run: {after}"))
+        elif after.cells == before.cells:
+            return _AdaptedNeck(changed, before, after)
         else:
-            if after.cells == before.cells:
-                return changed, before, after
-            why = f"it makes {_list(after.cells)} cells where it made {_list(before.cells)}"
-        first = first or (changed, why)
-    raise _cannot_read("neck", "neck", config, old, new, first)
+            failures.append((changed, f"it makes {_list(after.cells)} cells where it made {_list(before.cells)}"))
+    raise _cannot_read("neck", "neck", config, old, new, *failures[0])
 
 
-def _outputs(config: Any, maps: Maps, scope: str) -> Maps:
+def _outputs(config: Any, maps: Maps, scope: str) -> Maps | Failure:
+    """Return the maps that a neck makes."""
     module = dry_run.build(config, scope)
     module.eval()
     results = dry_run.run(module, maps.empty())
     if isinstance(results, Tensor):
         results = (results,)
-    return Maps(tuple(tuple(result.shape) for result in results), maps.image_size)
+    if not isinstance(results, Sequence) or not all(isinstance(x, Tensor) and x.ndim > 1 for x in results):
+        return Failure(TypeError(f"it returns {dry_run.shapes_of(results)} instead of maps"))
+    return Maps(tuple(tuple(x.shape) for x in results), maps.image_size)
 
 
 @dataclass(frozen=True)
@@ -149,7 +125,7 @@ class _Trial:
     """What became of a head.
 
     Attributes:
-        shapes: Of what it computes; None if it was not run, because it needs more than maps or does not build.
+        shapes: Shapes of what it computes; None if it was not run, because it needs more than maps or does not build.
         is_built: Whether it builds.
         why: Why it does not build or run.
     """
@@ -160,48 +136,48 @@ class _Trial:
 
 
 def _adapt_head(name: str, config: Any, old: Maps, new: Maps, scope: str) -> Any:
-    """Return the head for the new maps; one that needs more than maps to run is only built."""
-    before = _try_head(config, old, scope)
-    first: tuple[Any, str] | None = None
+    """Return the head's config for the new maps. A head that needs more than maps to run is only built."""
+    before = _try_head(name, config, old, scope)
+    failures: list[tuple[Any, str]] = []
     for changed in rewritings(config, old.channels, new.channels):
-        after = _try_head(changed, new, scope)
+        after = _try_head(name, changed, new, scope)
         if after.is_built and before.shapes in (None, after.shapes):
             return changed
-        first = first or (changed, after.why or f"it gives {after.shapes} where it gave {before.shapes}")
-    raise _cannot_read("head", name, config, old, new, first)
+        failures.append((changed, after.why or f"it gives {after.shapes} where it gave {before.shapes}"))
+    raise _cannot_read("head", name, config, old, new, *failures[0])
 
 
-def _try_head(config: Any, maps: Maps, scope: str) -> _Trial:
-    try:
-        head = dry_run.build(config, scope)
-        head.eval()
-    except Exception as error:
-        return _Trial(None, is_built=False, why=f"it does not build: {tell(error)}")
-    try:
-        return _Trial(dry_run.shapes_of(dry_run.run(head, maps.empty())), is_built=True)
-    except Exception as error:
-        return _Trial(None, is_built=True, why=f"it does not run: {tell(error)}")
+def _try_head(name: str, config: Any, maps: Maps, scope: str) -> _Trial:
+    head = try_run(f"building {name}", dry_run.build, config, scope)
+    if isinstance(head, Failure):
+        return _Trial(None, is_built=False, why=f"it does not build: {head}")
+    head.eval()
+    results = try_run(f"running {name} on maps", dry_run.run, head, maps.empty())
+    if isinstance(results, Failure):
+        return _Trial(None, is_built=True, why=f"it does not run: {results}")
+    return _Trial(dry_run.shapes_of(results), is_built=True)
 
 
-def _cannot_read(kind: str, name: str, config: Any, old: Maps, new: Maps, first: tuple[Any, str]) -> SwapRefused:
-    """Return the refusal of a part that no rewriting of its config helps.
+def _cannot_read(kind: str, name: str, config: Any, old: Maps, new: Maps, tried: Any, why: str) -> SwapRefused:
+    """Return the refusal of a part that works with the new maps under no config.
 
-    ``first`` is the likeliest, and what it fails at.
+    Args:
+        kind: What is refused: 'neck' or 'head'.
+        name: How messages call the part.
+        config: The part's.
+        old: The old maps.
+        new: The new maps.
+        tried: The likeliest config for the new maps.
+        why: What is wrong with that one.
     """
-    tried, why = first
     keys = ", ".join(f"{key}={literal(value)}" for key, _, value in changes({name: config}, {name: tried}))
     with_what = f"with {keys}" if keys else "no key of it states these numbers, and as it is"
     return SwapRefused(
         kind,
-        f"{name} ({_type_of(config)}) cannot be made to read maps of {_list(new.channels)} channels in the place of "
+        f"{name} ({type_name(config)}) cannot be made to read maps of {_list(new.channels)} channels in the place of "
         f"{_list(old.channels)}: {with_what}, {why}.",
         _BY_HAND,
     )
-
-
-def _type_of(config: Any) -> str:
-    kind = config.get("type") if isinstance(config, Mapping) else config
-    return getattr(kind, "__name__", str(kind))
 
 
 def _list(values: Sequence[object]) -> str:

@@ -1,4 +1,4 @@
-"""AdamW with layer-wise learning rates in the place of the old optimiser, and a schedule that suits it."""
+"""Replaces the optimiser by AdamW with layer-wise learning rates, and adapts the schedule to it."""
 
 import math
 import re
@@ -8,7 +8,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-# The README's recipe: paper and V1 fine-tune detectors and segmenters with 1e-4 ... 2e-4 for 16 to 32 images per step.
+from cnxv2_mm.config.entry import type_name
+
+# The papers of ConvNeXt V1 and V2 fine-tune detectors and segmenters with 1e-4 to 2e-4 for 16 to 32 images per step.
 BASE_LR = 1e-4
 BASE_IMAGES = 16
 LAYER_DECAY = 0.9
@@ -17,7 +19,6 @@ CONSTRUCTOR = "cnxv2_mm.LayerDecayOptimWrapperConstructor"
 WARMUP_STEPS = 1000
 WARMUP_START = 0.001
 
-_ADAPTIVE = ("AdamW",)
 _NO_SCALING = {"enable": False}
 _BATCH_IN_NAME = re.compile(r"(?:^|[_-])(\d+)xb(\d+)")
 _USUAL_GPUS = 8
@@ -28,29 +29,29 @@ def use_adamw(config: Config, backbone_params: Sequence[str]) -> list[str]:
     """Change optimiser and schedule; an AdamW keeps its own learning rate.
 
     Args:
-        config: The whole config. One without a single ``optim_wrapper`` stays as it is.
+        config: The whole config; changed in place. If it has no optimiser or several, nothing is changed.
         backbone_params: Names of the old backbone's parameters; rules about them are dropped.
 
     Returns:
-        What was changed, in words.
+        A sentence about each change.
     """
     wrapper = config.get("optim_wrapper")
     if not isinstance(wrapper, Mapping) or not isinstance(wrapper.get("optimizer"), Mapping):
-        return [f"optimiser: kept, the config has {'several' if wrapper else 'none'}"]
+        return [f"optimiser: not changed, because the config has {'several' if wrapper else 'none'}"]
     old = wrapper["optimizer"]
     old_lr = old.get("lr")
     notes = []
-    if _name(old) in _ADAPTIVE and old_lr:
+    if type_name(old) == "AdamW" and old_lr:
         optimizer = {**old}
-        optimizer.setdefault("weight_decay", 0.01)  # torch's own value; the constructor wants to see it
-        notes.append("optimiser: learning rate kept, smaller towards the stem (layer decay)")
+        optimizer.setdefault("weight_decay", 0.01)  # torch's default; the constructor needs it in the config
+        notes.append("optimiser: AdamW's learning rate is kept; layer decay makes it smaller for the first layers")
     else:
         images, source = _images_per_step(config)
         lr = _two_digits(BASE_LR * math.sqrt(images / BASE_IMAGES))
         optimizer = {"type": "AdamW", "lr": lr, "betas": (0.9, 0.999), "weight_decay": WEIGHT_DECAY}
         notes.append(
-            f"optimiser: AdamW with layer decay in the place of {_name(old)}; {lr:g} = {BASE_LR:g} x "
-            f"sqrt({images} / {BASE_IMAGES}) for {images} images per step ({source})"
+            f"optimiser: AdamW with layer decay replaces {type_name(old)}; its learning rate is {lr:g} = {BASE_LR:g} x "
+            f"sqrt({images} / {BASE_IMAGES}) for {images} images per step (known from {source})"
         )
         config["auto_scale_lr"] = {**_NO_SCALING, **(config.get("auto_scale_lr") or {}), "base_batch_size": images}
     rules: dict[str, Any] = {"layer_decay_rate": LAYER_DECAY, "strategy": "single"}
@@ -58,18 +59,22 @@ def use_adamw(config: Config, backbone_params: Sequence[str]) -> list[str]:
     if kept:
         rules["custom_keys"] = kept
     if dropped:
-        about = "rules about the old backbone, and those that layer decay does not know, are dropped"
-        notes.append(f"optimiser: {about}: {', '.join(dropped)}")
+        why = "because they are about the old backbone, or layer decay does not know them"
+        notes.append(f"optimiser: rules of paramwise_cfg that are dropped, {why}: {', '.join(dropped)}")
     changed = {key: value for key, value in wrapper.items() if key not in ("optimizer", "constructor", "paramwise_cfg")}
     config["optim_wrapper"] = {**changed, "optimizer": optimizer, "constructor": CONSTRUCTOR, "paramwise_cfg": rules}
     return notes + _adapt_schedule(config, old_lr)
 
 
 def say_what_it_is_for(config: Config) -> list[str]:
-    """Says for how much data rate and schedule are, and makes sure that ``--auto-scale-lr`` knows it too.
+    """Say how much data the learning rate and the schedule are for, and set ``auto_scale_lr`` to the same number.
 
     Args:
-        config: The whole config, its optimiser changed already. One without a single ``optim_wrapper`` stays as it is.
+        config: The whole config, after :func:`use_adamw`; changed in place. If it has no optimiser or several, nothing
+            is changed.
+
+    Returns:
+        Sentences for the reader who has other data.
     """
     wrapper = config.get("optim_wrapper")
     if not isinstance(wrapper, Mapping) or not isinstance(wrapper.get("optimizer"), Mapping):
@@ -78,7 +83,7 @@ def say_what_it_is_for(config: Config) -> list[str]:
     config["auto_scale_lr"] = scaling
     notes = [
         f"your data: the learning rate is for {scaling['base_batch_size']} images per step (GPUs x batch_size); "
-        "with another number train with --auto-scale-lr"
+        "for another number train with --auto-scale-lr"
     ]
     train = config.get("train_cfg") or {}
     length = next((f"{train[key]} {unit}" for key, unit in _LENGTHS.items() if train.get(key)), None)
@@ -86,8 +91,8 @@ def say_what_it_is_for(config: Config) -> list[str]:
     if warmup and length:
         unit = "epochs" if warmup.get("by_epoch", True) else "steps"
         notes.append(
-            f"your data: the warm-up takes {warmup['end']} {unit} of {length}, for a data set of the config's size; "
-            "where an epoch has few steps, shorten the one (param_scheduler) and lengthen the other (train_cfg)"
+            f"your data: the warm-up takes {warmup['end']} {unit} of {length}, which suits the config's own data set; "
+            "for a smaller one shorten the warm-up (param_scheduler) and lengthen the training (train_cfg)"
         )
     return notes
 
@@ -97,17 +102,12 @@ def _schedulers(config: Config) -> list[dict[str, Any]]:
     return [dict(item) for item in ([given] if isinstance(given, Mapping) else given)]
 
 
-def _name(part: Mapping[str, Any]) -> str:
-    kind = part.get("type")
-    return (kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))).rpartition(".")[2]
-
-
 def _two_digits(number: float) -> float:
     return float(f"{number:.1e}")
 
 
 def _images_per_step(config: Config) -> tuple[int, str]:
-    """Images that one step of the optimiser sees, and how that is known."""
+    """Return how many images one step of the optimiser sees, and where the number is from."""
     named = _BATCH_IN_NAME.search(Path(getattr(config, "filename", None) or "").stem)
     if named:
         return int(named[1]) * int(named[2]), "the file's name"
@@ -121,7 +121,7 @@ def _images_per_step(config: Config) -> tuple[int, str]:
 def _custom_keys(
     rules: Mapping[str, Any], backbone_params: Sequence[str]
 ) -> tuple[dict[str, dict[str, float]], list[str]]:
-    """Rules about other parts than the old backbone's, and the names of those that go, general ones among them."""
+    """Return the rules that are not about the old backbone, and the names of the others, general rules among them."""
     inside = [f".{name}" for name in backbone_params]
     kept: dict[str, dict[str, float]] = {}
     dropped = [key for key in rules if key.endswith("_mult")]
@@ -141,33 +141,33 @@ def _adapt_schedule(config: Config, old_lr: float | None) -> list[str]:
     if not schedulers:
         return []
     notes = []
-    without_momentum = [item for item in schedulers if not _name(item).endswith("Momentum")]
+    without_momentum = [item for item in schedulers if not type_name(item).endswith("Momentum")]
     if len(without_momentum) < len(schedulers):
-        notes.append("schedule: the one of SGD's momentum is dropped")
+        notes.append("schedule: the schedule of SGD's momentum is dropped")
     schedulers = without_momentum
     for item in schedulers:
         floor = item.get("eta_min")
         if not floor:
             continue
-        if _name(item) == "CosineAnnealingLR" and old_lr:
+        if type_name(item) == "CosineAnnealingLR" and old_lr:
             del item["eta_min"]
             item["eta_min_ratio"] = floor / old_lr
         else:
             item["eta_min"] = 0.0
-        kind = "a ratio" if "eta_min_ratio" in item else "0"
-        notes.append(f"schedule: eta_min={floor:g} was a rate for all layers, above that of the first ones; now {kind}")
+        new = f"eta_min_ratio={item['eta_min_ratio']:g}" if "eta_min_ratio" in item else "eta_min=0"
+        notes.append(f"schedule: {new} replaces eta_min={floor:g}, which may be above the rate of the first layers")
     if not any(_warms_up(item) for item in schedulers):
         steps = _warmup_steps(config)
         warmup = {"type": "LinearLR", "start_factor": WARMUP_START, "by_epoch": False, "begin": 0, "end": steps}
         schedulers.insert(0, warmup)
-        notes.append(f"schedule: a warm-up of {steps} steps, which AdamW needs")
+        notes.append(f"schedule: a warm-up of {steps} steps is added, which AdamW needs")
     if notes:
         config["param_scheduler"] = schedulers
     return notes
 
 
 def _warms_up(scheduler: Mapping[str, Any]) -> bool:
-    name = _name(scheduler)
+    name = type_name(scheduler)
     if "Warmup" in name or name == "OneCycleLR":
         return True
     rises = name == "ConstantLR" or scheduler.get("start_factor", 1 / 3) < scheduler.get("end_factor", 1.0)
@@ -175,7 +175,7 @@ def _warms_up(scheduler: Mapping[str, Any]) -> bool:
 
 
 def _warmup_steps(config: Config) -> int:
-    """At most a twentieth of a training that is counted in steps."""
+    """Return the steps of a new warm-up; at most a twentieth of a training that is counted in steps."""
     train = config.get("train_cfg") or {}
     total = train.get("max_iters")
     return max(1, min(WARMUP_STEPS, total // 20)) if total else WARMUP_STEPS

@@ -1,31 +1,36 @@
-"""Images as the new weights know them: RGB, mean and deviation of ImageNet, whatever the old weights wanted."""
+"""Gives the new backbone images as its weights expect them: RGB, with ImageNet's mean and standard deviation."""
 
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from mmengine.config import Config
 
+from cnxv2_mm.config.entry import type_name
+
 MEAN = [123.675, 116.28, 103.53]
 STD = [58.395, 57.12, 57.375]
 
-# The first is mmdet's and mmseg's, the second mmpretrain's and of steps of pipelines.
+# Keys for the order of the channels. mmdet and mmseg use the first; mmpretrain and the steps of pipelines the second.
 _ORDERS = ("bgr_to_rgb", "to_rgb", "rgb_to_bgr")
 _NUM_CHANNELS = 3
 
 
 def normalise_images(config: Config) -> list[str]:
-    """Change every data preprocessor of a config, also those inside others, and ``Normalize`` steps of pipelines.
+    """Change every data preprocessor of a config, also those inside others, and the ``Normalize`` steps of pipelines.
 
-    A preprocessor without a mean gets one only if no pipeline normalises: images would be normalised twice.
+    A preprocessor without a mean gets one only if no pipeline normalises, because images would be normalised twice.
+
+    Args:
+        config: The whole config; changed in place.
 
     Returns:
-        What was changed, in words; empty if nothing was.
+        A sentence about what was changed, if anything was.
     """
     before: list[str] = []
     parts = [part for key, value in config.items() for part in _parts(value, key)]
     steps = [part for key, part in parts if _is_step(key, part)]
     preprocessors = [part for key, part in parts if _is_preprocessor(key, part) and (part.get("mean") or not steps)]
-    # Means of at most 1 are for images that were divided by 255.
+    # A step whose means are at most 1 follows one that divides by 255, and stays.
     for part in [*preprocessors, *(step for step in steps if max(step["mean"]) > 1)]:
         if part.get("mean") and len(part["mean"]) != _NUM_CHANNELS:
             continue
@@ -39,19 +44,14 @@ def normalise_images(config: Config) -> list[str]:
             part.update({key: list(value) if isinstance(value, list) else value for key, value in new.items()})
     if not before:
         return []
-    return [f"images: RGB, mean and deviation of ImageNet, as for the new weights (before: {before[0]})"]
+    return [f"images: RGB with ImageNet's mean and standard deviation, as the new weights expect (before: {before[0]})"]
 
 
 def _order_of(part: MutableMapping[str, Any], config: Config) -> str:
-    """Return what a step of a pipeline, or the library of a data preprocessor, calls the order of the channels."""
+    """Return the key by which a step of a pipeline, or a data preprocessor, says that the images are RGB."""
     scope, dot, _ = str(part.get("type")).partition(".")
     is_mmpretrain = (scope if dot else config.get("default_scope")) == "mmpretrain"
-    return "to_rgb" if is_mmpretrain or _type_name(part).endswith("Normalize") else "bgr_to_rgb"
-
-
-def _type_name(part: MutableMapping[str, Any]) -> str:
-    kind = part.get("type")
-    return kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+    return "to_rgb" if is_mmpretrain or type_name(part).endswith("Normalize") else "bgr_to_rgb"
 
 
 def _as_list(value: Any) -> Any:
@@ -63,13 +63,13 @@ def _is_preprocessor(key: str, part: MutableMapping[str, Any]) -> bool:
 
 
 def _is_step(key: str, part: MutableMapping[str, Any]) -> bool:
-    """Whether it normalises images in a pipeline."""
-    is_normalize = _type_name(part).endswith("Normalize") and isinstance(part.get("mean"), list | tuple)
+    """Whether a dictionary is a step of a pipeline that normalises images."""
+    is_normalize = type_name(part).endswith("Normalize") and isinstance(part.get("mean"), list | tuple)
     return is_normalize and key != "data_preprocessor"
 
 
 def _parts(value: Any, key: str) -> Iterator[tuple[str, MutableMapping[str, Any]]]:
-    """Every mapping in a value, with the key that it, or the list around it, stands under."""
+    """Yield every dictionary in a value, with its key; a dictionary in a list has the key of the list."""
     if isinstance(value, MutableMapping):
         yield key, value
         for name, item in value.items():

@@ -1,15 +1,15 @@
-"""Why a config cannot be swapped, and what to do by hand."""
+"""The error that says why a config cannot be swapped, and what its user can do by hand."""
 
 import traceback
 
 
 class SwapRefused(ValueError):
-    """A config whose backbone ConvNeXt V2 cannot replace; nothing was changed.
+    """ConvNeXt V2 cannot replace the backbone of this config; nothing was changed.
 
     Args:
-        kind: A short key, the same for all configs refused for the same cause: what a table groups by.
-        reason: One sentence that names what was found.
-        by_hand: How to get there without the command, or None if there is no way.
+        kind: A short key for the cause, the same for all configs with this cause.
+        reason: A sentence that says what was found in the config.
+        by_hand: What the user can do instead, or None if there is no way.
 
     Attributes:
         kind, reason, by_hand: As given.
@@ -23,7 +23,7 @@ class SwapRefused(ValueError):
 
 
 def tell(error: BaseException) -> str:
-    """Return an error in one line: its class and text, or the line of code that raised it if it has no text."""
+    """Return one line about an error: its class and its text, or if it has no text, the line of code that raised it."""
     text = " ".join(str(error).split())
     frames = traceback.extract_tb(error.__traceback__)
     if not text and frames:

@@ -1,4 +1,4 @@
-"""A config as a short file that inherits from another one and states what is different."""
+"""Writes a config as a short file that inherits from another one and states the differences."""
 
 import os
 import re
@@ -14,28 +14,29 @@ from cnxv2_mm.swap.literal import LINE, literal
 from cnxv2_mm.swap.new_style import is_new_style
 
 _NOTE_INDENT = "  "
-# What mmengine finds by itself. Not a folder such as mmdet::gn+ws/, nor mmseg:: of the maintained family, whose package
-# has another name than mmengine looks for.
+# Names of configs that mmengine finds by itself. It finds no folder such as mmdet::gn+ws/, and none of mmseg:: of the
+# maintained family, because it looks for a package of another name.
 _KNOWN_TO_MMENGINE = re.compile(r"(?!mmseg::)\w+::\w+/")
 
 
 def short_config(config: Config, base: str, folder: Path, notes: Sequence[str]) -> str:
-    """Return the text of a file that mmengine alone loads as ``config``.
+    """Return the text of a file that mmengine, without this package's tools, loads as ``config``.
 
-    It is long, and inherits nothing, where ``base`` is a new-style config: mmengine does not mix the two kinds.
+    If ``base`` is a new-style config, from which no file of the usual kind can inherit, the text states everything.
 
     Args:
-        config: What is wanted.
+        config: The config to write.
         base: The config to inherit from: a file, or ``mmdet::...`` for one that a library ships.
-        folder: Where the text will be stored; a file is inherited by its path from there.
-        notes: What the first lines say, a point for each.
+        folder: The folder where the text will be stored. It inherits from a file by the path from there.
+        notes: Sentences for the comment at the beginning, one point for each.
 
     Raises:
         ValueError: A value cannot be written in a config.
     """
     old = load_config(base)
     if is_new_style(old):
-        notes = [*notes, f"whole, each class by its full name: {base} is a new-style config, which none can inherit"]
+        why = f"{base} is a new-style config, from which no file of the usual kind can inherit"
+        notes = [*notes, f"this file states everything, with the full name of each class: {why}"]
         lines, parts = [], config.to_dict()
     else:
         lines, parts = [f"_base_ = {_inherited(base, folder)}"], differences(old.to_dict(), config.to_dict())
@@ -58,13 +59,13 @@ def short_config(config: Config, base: str, folder: Path, notes: Sequence[str]) 
 
 
 def _inherited(base: str, folder: Path) -> str:
-    """Return the value of ``_base_``, as Python that mmengine evaluates before anything else of the file."""
+    """Return the value of ``_base_`` as Python code, which mmengine evaluates before the rest of the file."""
     library, _, file = base.rpartition("::")
     if not library:
         return literal([Path(os.path.relpath(base, folder)).as_posix()])
     if _KNOWN_TO_MMENGINE.match(base):
         return literal([base])
-    # Holds on any machine, unlike the path of today's installation.
+    # Python finds the library on any machine; the path that it has here would not hold elsewhere.
     where, name = f'__import__("{library}").__path__[0]', f'"/.mim/configs/{file}"'
     line = f"[{where} + {name}]"
     return line if len(line) + len("_base_ = ") <= LINE else f"[\n    {where}\n    + {name}\n]"

@@ -1,4 +1,4 @@
-"""Which of ConvNeXt V2's stages take the place of the old maps: those of the same strides."""
+"""Finds the stages of ConvNeXt V2 whose maps have the strides of the old maps."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,12 +9,12 @@ from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.swap import dry_run
 from cnxv2_mm.swap.old_backbone import NUM_IMAGES, Maps
 from cnxv2_mm.swap.refusal import SwapRefused
-from cnxv2_mm.variants import Variant
+from cnxv2_mm.variants import LAST_STRIDE, STRIDES, Variant
 
-_STRIDES = (4, 8, 16, 32)
-# The size whose stages tell, whatever size the user chooses, how much of a network leads to a map: that of a ResNet-50.
+# An old network is compared with this size, which is as large as a ResNet-50, whatever size the user chooses.
 _USUAL = "tiny"
-# Old networks up to so many times as large may be replaced by the first stages: a ResNet-152 without its last stage.
+# The first stages may replace an old network that has up to this many times their parameters, such as a ResNet-152
+# without its last stage.
 _MOST_TIMES = 4
 
 
@@ -23,18 +23,18 @@ class Stages:
     """Settings of the new backbone.
 
     Attributes:
-        out_indices: Stages that it returns, high resolution first.
-        output_stride: Stride that no stage exceeds: 32, or 16 or 8 by dilation.
+        out_indices: Stages whose maps it returns, high resolution first.
+        output_stride: The largest stride of a stage: 32, or with dilation 16 or 8.
     """
 
     out_indices: tuple[int, ...]
     output_stride: int
 
     def maps(self, variant: Variant, pooled: bool, image_size: tuple[int, int]) -> Maps:
-        """Return what the new backbone returns; ``pooled``: one vector for each image."""
+        """Return the maps of the new backbone; if ``pooled``, they are one vector for each image."""
         shapes = []
         for i in self.out_indices:
-            stride = min(_STRIDES[i], self.output_stride)
+            stride = min(STRIDES[i], self.output_stride)
             cells = () if pooled else tuple(size // stride for size in image_size)
             shapes.append((NUM_IMAGES, variant.channels[i], *cells))
         return Maps(tuple(shapes), image_size)
@@ -44,24 +44,27 @@ def choose_stages(maps: Maps, from_last_stage: bool) -> Stages:
     """Find the stages whose strides are those of the old maps.
 
     Args:
-        maps: The old ones.
-        from_last_stage: The deepest map comes from the last stage even if its stride is below 32: the new one is
-            dilated then. So it is, too, if the old one comes from a network of one stride, or of so many parameters
-            that ConvNeXt V2's first stages are nothing beside it (:attr:`Maps.sources`).
+        maps: The old maps.
+        from_last_stage: Whether the deepest map must come from the last stage. If its stride is below 32, the new
+            backbone is dilated. The same happens if the old map comes from a network of one stride, or from one with
+            over four times the parameters of the first stages of ConvNeXt V2 (:attr:`Maps.sources`).
 
     Raises:
-        SwapRefused: There is no such choice.
+        SwapRefused: No stages have these strides.
     """
     if () in maps.cells:
         if len(maps.cells) > 1:
-            raise SwapRefused("other outputs", f"The backbone returns {len(maps.cells)} vectors for each image.")
+            raise SwapRefused(
+                "other outputs",
+                f"The backbone returns {len(maps.cells)} vectors for each image.",
+            )
         return Stages((3,), 32)
     strides = [_stride(cells, maps.image_size) for cells in maps.cells]
     deepest = strides[-1]
     repeated = len(set(strides)) < len(strides)
     whole = _takes_the_whole_network(maps, deepest)
-    output_stride = deepest if (from_last_stage or repeated or whole) and deepest in (8, 16) else 32
-    available = [min(stride, output_stride) for stride in _STRIDES]
+    output_stride = deepest if (from_last_stage or repeated or whole) and deepest in STRIDES[1:-1] else LAST_STRIDE
+    available = [min(stride, output_stride) for stride in STRIDES]
     chosen: list[int] = []
     last = len(available)
     for stride in reversed(strides):  # the deepest stage of a stride first
@@ -70,8 +73,8 @@ def choose_stages(maps: Maps, from_last_stage: bool) -> Stages:
             raise SwapRefused(
                 "strides",
                 f"The old maps have strides {tuple(strides)}; ConvNeXt V2 has one map each of strides "
-                f"{', '.join(map(str, _STRIDES))}, or several at the last stride if it is dilated to 16 or 8.",
-                "choose out_indices of the backbone whose strides the neck and the heads can work with.",
+                f"{', '.join(map(str, STRIDES))}, or several at the last stride if it is dilated to 16 or 8.",
+                "choose other out_indices of the old backbone, if its neck and heads can work with them.",
             )
         chosen.insert(0, last)
     if whole and chosen[-1] == 0:
@@ -87,22 +90,22 @@ def choose_stages(maps: Maps, from_last_stage: bool) -> Stages:
 
 
 def in_millions(number: int) -> str:
-    """Return a number of parameters in words, '28.6 M'."""
+    """Return a number of parameters as text, such as '28.6 M'."""
     return f"{number / 1e6:.3g} M"
 
 
 def _takes_the_whole_network(maps: Maps, deepest: int) -> bool:
-    """Whether the deepest map is that of a whole network, and not of the first stages of one."""
-    if not maps.sources or deepest not in _STRIDES[:-1]:
+    """Whether the deepest map comes from a whole network and not from the first stages of a network."""
+    if not maps.sources or deepest not in STRIDES[:-1]:
         return False
     source = maps.sources[-1]
-    first_stages = _num_params(_USUAL, _STRIDES.index(deepest))
-    return (source.one_stride and deepest != _STRIDES[0]) or source.num_params > _MOST_TIMES * first_stages
+    first_stages = _num_params(_USUAL, STRIDES.index(deepest))
+    return (source.one_stride and deepest != STRIDES[0]) or source.num_params > _MOST_TIMES * first_stages
 
 
 @cache
 def _num_params(arch: str, last: int) -> int:
-    """Parameters of a size as far as a stage."""
+    """Return the number of parameters of a size up to a stage."""
     with torch.device("meta"):
         return dry_run.count(ConvNeXtV2(arch, out_indices=(last,)).parameters())
 
@@ -113,7 +116,7 @@ def _stride(cells: tuple[int, ...], image_size: tuple[int, int]) -> int:
     if strides or stride != int(stride):
         raise SwapRefused(
             "strides",
-            f"The backbone makes {cells[0]} x {cells[1]} cells of {image_size[0]} x {image_size[1]} pixels, which is "
-            "no whole stride.",
+            f"The backbone makes {cells[0]} x {cells[1]} cells from {image_size[0]} x {image_size[1]} pixels: its "
+            "stride is not a whole number, or differs between height and width.",
         )
     return int(stride)

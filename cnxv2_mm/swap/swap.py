@@ -1,4 +1,4 @@
-"""One config in, the same one with ConvNeXt V2 out."""
+"""The swap of a whole config: its backbones, what reads their maps, its images, weights and optimiser."""
 
 from collections.abc import Iterator, MutableMapping
 from copy import deepcopy
@@ -8,26 +8,28 @@ from typing import Any, Literal
 
 from mmengine.config import Config, ConfigDict
 
-from cnxv2_mm.backbone import NUM_STAGES
+from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.swap import dry_run
+from cnxv2_mm.swap.config_keys import is_teacher, necks, set_necks
+from cnxv2_mm.swap.dry_run import Failure, try_run
 from cnxv2_mm.swap.formats import needs_contiguous
-from cnxv2_mm.swap.necks_and_heads import adapt, is_teacher
+from cnxv2_mm.swap.necks_and_heads import adapt
 from cnxv2_mm.swap.new_style import with_type_names
 from cnxv2_mm.swap.old_backbone import Maps, OldBackbone, measure
 from cnxv2_mm.swap.optimizer import say_what_it_is_for, use_adamw
 from cnxv2_mm.swap.preprocessing import normalise_images
 from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.swap.stages import Stages, choose_stages, in_millions
-from cnxv2_mm.swap.unused_maps import drop_unread
+from cnxv2_mm.swap.unused_maps import drop_unused_maps
 from cnxv2_mm.swap.weights import forget_old_weights, init_cfg
-from cnxv2_mm.variants import find_variant
+from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, find_variant
 
 PACKAGE = "cnxv2_mm"
 TYPE = f"{PACKAGE}.ConvNeXtV2"
 DROP_PATH_RATE = 0.1
 
-# Settings that every backbone has, and that the new one answers for itself.
+# Dictionaries in a backbone's config that are no part of a method: the new backbone has its own norms and activations.
 _ORDINARY_PARTS = ("norm_cfg", "act_cfg", "init_cfg")
 
 
@@ -36,8 +38,8 @@ class Swap:
     """A swapped config.
 
     Attributes:
-        config: The new one.
-        notes: What was changed and why, a sentence each.
+        config: The new config.
+        notes: What was changed and why, one sentence for each change.
     """
 
     config: Config
@@ -53,22 +55,27 @@ def swap_config(
 ) -> Swap:
     """Put ConvNeXt V2 in the place of every backbone of a config.
 
-    The old backbone is built, without numbers, and run on an image: the new one gives maps of the same strides in the
-    same format, and whatever reads them is changed to their channels, built and run. A file that inherits the result
-    (:func:`cnxv2_mm.swap.short_config`) loads as the same config but for mmengine's own ``_scope_`` entries, which it
-    adds to what is inherited as ``mmdet::...``.
+    The old backbone is built without numbers and run on images. The new one returns maps of the same strides in the
+    same order. The necks or heads that read the maps are changed to the new channels, built and run.
+
+    :func:`cnxv2_mm.swap.short_config` makes of the result a file that inherits from the old config. mmengine loads that
+    file as the same config, except for the ``_scope_`` entries that it adds to what is inherited as ``mmdet::...``.
 
     Args:
         config: A config of mmdet, mmseg or mmpretrain; a file, or ``mmdet::...`` for one that a library ships. It is
             not changed.
-        arch: A size, 'atto' to 'huge'.
+        arch: A size of ``cnxv2_mm.variants``, such as 'atto' or 'huge'.
         checkpoint: The new backbone's weights: a file, an address or a name of ``cnxv2_mm.zoo``; 'none' for a random
-            start; None for what the paper starts such a task from (:func:`cnxv2_mm.swap.weights.default_weights`).
+            start; None for the weights that the paper uses for such a task
+            (:func:`cnxv2_mm.swap.weights.default_weights`).
         optimizer: 'adamw' for AdamW with layer decay and a schedule that suits it, 'keep' for the config's own.
+
+    Returns:
+        The new config and the notes about it.
 
     Raises:
         SwapRefused: The backbone cannot be replaced.
-        ValueError: ``arch``, ``checkpoint`` or ``optimizer`` is unknown.
+        ValueError: ``arch``, ``checkpoint`` or ``optimizer`` is unknown, or the config cannot be read.
     """
     if optimizer not in ("adamw", "keep"):
         raise ValueError(f"optimizer={optimizer!r} is unknown: choose 'adamw' or 'keep'")
@@ -79,15 +86,16 @@ def swap_config(
         raise SwapRefused("no model", "The config has no model.", "swap the configs that inherit from it.")
     sites = list(_sites(config.model, ()))
     if not sites:
-        raise SwapRefused("no backbone", f"The model {config.model.get('type')} has no part with a backbone.")
+        raise SwapRefused("no backbone", f"The model {type_name(config.model)} has no part with a backbone.")
     default = config.get("default_scope") or library or "mmengine"
-    notes, param_names = [], []
+    notes: list[str] = []
+    param_names: list[str] = []
     for site in sites:
         scope = next((part["_scope_"] for part in reversed(site) if part.get("_scope_")), default)
-        site_notes, old, unread = _swap_site(site[-1], arch, checkpoint, scope)
+        site_notes, old, unused = _swap_site(site[-1], arch, checkpoint, scope)
         notes += site_notes
         param_names += old.param_names
-        if unread:
+        if unused:
             config.find_unused_parameters = True
     if all(site[-1]["backbone"].get("in_channels", 3) == 3 for site in sites):
         notes += normalise_images(config)
@@ -107,12 +115,12 @@ def swap_backbone(
     checkpoint: str | None = None,
     optimizer: Literal["adamw", "keep"] = "adamw",
 ) -> Config:
-    """Return the config of :func:`swap_config`, without the notes."""
+    """Return the config of :func:`swap_config` without the notes; see there for arguments and errors."""
     return swap_config(config, arch, checkpoint=checkpoint, optimizer=optimizer).config
 
 
 def _sites(part: Any, owners: tuple[MutableMapping, ...]) -> Iterator[tuple[MutableMapping, ...]]:
-    """Parts of a model that have a backbone: each as the chain of parts from the model to it."""
+    """Yield the parts of a model that have a backbone, each as the chain of parts from the model to it."""
     if isinstance(part, MutableMapping):
         owners = (*owners, part)
         if isinstance(part.get("backbone"), MutableMapping):
@@ -133,12 +141,12 @@ def _swap_site(
     if old.mixes_scales and not site.get("neck"):
         raise SwapRefused(
             "scales mixed inside",
-            f"{old_config.get('type')} mixes its scales itself, so that heads read its maps directly; ConvNeXt V2's "
+            f"{type_name(old_config)} mixes its scales itself, so that heads read its maps directly; ConvNeXt V2's "
             "finest maps are made by its first layers alone.",
             "start from a config of the same task whose neck or head mixes scales (FPN, UPerNet).",
         )
     num_maps = len(old.maps.shapes)
-    maps, unread = drop_unread(site, old.maps, scope)
+    maps, unused = drop_unused_maps(site, old.maps, scope)
     old = replace(old, maps=maps)
     pooled_by_neck = _neck_pools(site, old.maps, scope)
     pooled = pooled_by_neck or () in old.maps.cells
@@ -153,30 +161,31 @@ def _swap_site(
     num_params = dry_run.count(dry_run.build(site["backbone"], scope).parameters())
     notes = _notes(old_config, old, stages, new_maps, num_params, pooled_by_neck) + untried
     if len(old.maps.shapes) < num_maps:
-        notes.append("backbone: maps that nothing reads are not made; their norms would get no gradient")
+        notes.append("backbone: maps that no neck or head uses are left out: their norms would get no gradient")
     teachers = [key for key in site if is_teacher(key)]
     if teachers:
         notes.append(f"teacher: kept as it is, with its own backbone ({', '.join(teachers)})")
-    if unread:
-        notes.append("training: find_unused_parameters, because the neck or the heads take a map that they do not use")
+    if unused:
+        notes.append("training: find_unused_parameters=True, because the neck or a head takes a map without using it")
     if needs_contiguous(site, new_maps, scope):
-        copying, necks = ConfigDict(type=f"{PACKAGE}.ContiguousMaps"), site.get("neck") or []
-        site["neck"] = [copying, *(necks if isinstance(necks, list) else [necks])] if necks else copying
-        notes.append("neck: copies the maps to the memory format that a part behind it wants, which calls view on them")
-    return notes, old, unread
+        set_necks(site, [ConfigDict(type=f"{PACKAGE}.ContiguousMaps"), *necks(site)])
+        notes.append(
+            f"neck: {PACKAGE}.ContiguousMaps copies the maps into PyTorch's default memory format, because a neck or a "
+            "head calls view on them"
+        )
+    return notes, old, unused
 
 
 def _neck_pools(site: MutableMapping[str, Any], maps: Maps, scope: str) -> bool:
-    """Whether the neck does nothing but average one map over the image, which the backbone does before its norm."""
+    """Whether the neck only averages one map over each image, which the new backbone does before its last norm."""
     neck = site.get("neck")
     if not neck or len(maps.shapes) != 1 or () in maps.cells:
         return False
-    try:
-        module = dry_run.build(neck, scope)
-        shapes = dry_run.shapes_of(dry_run.run(module, maps.empty()))
-    except Exception:  # adapt() says what is wrong
+    module = try_run("building the neck", dry_run.build, neck, scope)
+    if isinstance(module, Failure) or list(module.parameters()):
         return False
-    return shapes == (maps.shapes[0][:2],) and not list(module.parameters())
+    result = try_run("running the neck", dry_run.run, module, maps.empty())
+    return not isinstance(result, Failure) and dry_run.shapes_of(result) == (maps.shapes[0][:2],)
 
 
 def _new_backbone(
@@ -191,7 +200,7 @@ def _new_backbone(
     config: dict[str, Any] = {"type": TYPE, "arch": arch}
     if stages.out_indices != (0, 1, 2, 3):
         config["out_indices"] = stages.out_indices
-    if stages.output_stride != 32:
+    if stages.output_stride != LAST_STRIDE:
         config["output_stride"] = stages.output_stride
     if old.in_channels != 3:
         config["in_channels"] = old.in_channels
@@ -216,24 +225,28 @@ def _notes(
 ) -> list[str]:
     before = max(source.num_params for source in old.maps.sources)
     notes = [
-        f"backbone: {TYPE} in the place of {old_config.get('type')}, the same strides; "
+        f"backbone: {TYPE} replaces {type_name(old_config)}, with the same strides; "
         f"channels {', '.join(map(str, old.maps.channels))} -> {', '.join(map(str, new_maps.channels))}; "
         f"{in_millions(before)} -> {in_millions(num_params)} parameters"
     ]
     if 4 * num_params < before:
-        notes.append("backbone: less than a quarter of the old one's parameters; a larger --arch has more")
-    if stages.output_stride != 32:
-        notes.append(f"backbone: dilated to stride {stages.output_stride}, as the old one's last map")
+        notes.append("backbone: it has less than a quarter of the old one's parameters; a larger --arch has more")
+    if stages.output_stride != LAST_STRIDE:
+        notes.append(f"backbone: it is dilated to stride {stages.output_stride}, the stride of the old one's last map")
     left_out = NUM_STAGES - 1 - stages.out_indices[-1]
     if left_out:
-        notes.append(f"backbone: its last {left_out} of {NUM_STAGES} stages are left out: no old map is so coarse")
+        kept = f"only its first {NUM_STAGES - left_out} of {NUM_STAGES} stages are used"
+        notes.append(f"backbone: {kept}, because no old map has a larger stride")
     if pooled:
-        notes.append("neck: its average over the image is taken in the backbone, before the last norm")
+        notes.append("neck: removed; the backbone averages over the image itself, before its last norm")
     if old_config.get("frozen_stages", -1) > 0 or old_config.get("norm_eval"):
-        notes.append("backbone: trained as a whole, nothing frozen; it has no batch norm")
+        notes.append("backbone: frozen_stages and norm_eval are dropped; it has no batch norm and all of it is trained")
     special = [key for key, value in old_config.items() if key not in _ORDINARY_PARTS and _holds_part(value)]
     if special:
-        notes.append(f"backbone: gone with the old one, and with them the method if it was they: {', '.join(special)}")
+        notes.append(
+            f"backbone: settings of the old one that are lost: {', '.join(special)}; if they are the method of this "
+            "config, the new config is without it"
+        )
     return notes
 
 

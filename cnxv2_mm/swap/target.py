@@ -1,4 +1,4 @@
-"""Where a swapped config may be written: never over what it inherits from, over other files only if asked to."""
+"""Writes the new config: never over a file that it inherits from, and over another file only if the user asks to."""
 
 import ast
 import os
@@ -16,17 +16,17 @@ _ENDING = ".py"
 
 
 def check_target(target: Path, base: str, *, overwrite: bool = False) -> None:
-    """Refuses a file that cannot be the new config, before anything is swapped.
+    """Refuse a file that cannot be the new config, before anything is swapped.
 
     Args:
         target: The file to write.
-        base: The config that it will inherit from, or that it is made of.
-        overwrite: Whether a file that exists may be replaced.
+        base: The config that the file will inherit from, or is made of.
+        overwrite: Whether an existing file may be replaced.
 
     Raises:
-        FileExistsError: It exists, and is not to be replaced.
-        ValueError: It does not end in .py, is a folder, or is ``base`` or a file that ``base`` inherits from, under
-            whatever name.
+        FileExistsError: The file exists and may not be replaced.
+        ValueError: The file does not end in .py, or is a folder, or is ``base`` or a file that ``base`` inherits from,
+            also under another name.
     """
     if target.suffix != _ENDING:
         raise ValueError(f"{str(target)!r} must end in {_ENDING}: the new config is Python.")
@@ -35,18 +35,18 @@ def check_target(target: Path, base: str, *, overwrite: bool = False) -> None:
     if not target.exists():
         return
     if any(source.samefile(target) for source in files_read(load_config(base))):
-        raise ValueError(f"{target} would inherit from itself: {base} is made of it. Choose another file.")
+        raise ValueError(f"{target} would inherit from itself: {base} is it or inherits from it. Choose another file.")
     if not overwrite:
         raise FileExistsError(f"{target} exists; choose another file, or replace it with --overwrite.")
 
 
 def write_text(text: str, target: Path) -> None:
-    """Write a file under another name first, so that ``target`` is never half a file; make its folder.
+    """Write a file so that it is never half a file: under another name first. Its folder is made if it is missing.
 
-    A symbolic link stays one: the file that it names is written.
+    If ``target`` is a symbolic link, the file that it points to is written.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     try:
         target.resolve().parent.mkdir(parents=True, exist_ok=True)
@@ -57,12 +57,12 @@ def write_text(text: str, target: Path) -> None:
 
 
 def files_read(config: Config) -> set[Path]:
-    """Return the file of a config and all that it inherits from; empty if it was made of no file."""
+    """Return the file of a config and all files that it inherits from; empty if it was not read from a file."""
     if config.filename is None:
         return set()
     if is_new_style(config):
         return set(_new_style_files(Path(config.filename)))
-    # mmengine keeps the text of every file, the absolute path in the line before it.
+    # mmengine keeps the text of every file, with its absolute path in the line before it.
     lines = config.text.splitlines()
     return {Path(config.filename), *(Path(line) for line in lines if os.path.isabs(line) and os.path.isfile(line))}
 

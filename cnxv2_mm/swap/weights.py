@@ -1,4 +1,4 @@
-"""The weights that the new backbone starts from, and those of the old network that must not be loaded any more."""
+"""The weights that the new backbone starts from, and the old network's weights, which are no longer loaded."""
 
 import difflib
 from collections.abc import MutableMapping, Sequence
@@ -8,6 +8,8 @@ from typing import Any
 from mmengine.config import Config
 
 from cnxv2_mm import zoo
+from cnxv2_mm.command_line import command
+from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.swap.refusal import SwapRefused
 
 NO_WEIGHTS = "none"
@@ -16,11 +18,15 @@ NO_WEIGHTS = "none"
 def default_weights(arch: Any, scope: str) -> str:
     """Return the name in ``cnxv2_mm.zoo`` of the published weights that suit a task.
 
-    The paper's choices: detectors start from FCMAE weights (table 6), segmenters from weights fine-tuned on ImageNet-1k
-    (appendix A.4); so do classifiers, whose own data is often small.
+    As in the paper, detectors start from FCMAE weights (table 6) and segmenters from weights fine-tuned on ImageNet-1k
+    (appendix A.4). Classifiers start from the latter too, because their own data is often small.
+
+    Args:
+        arch: A size of ``cnxv2_mm.variants``.
+        scope: The library of the model: 'mmdet', 'mmseg' or 'mmpretrain'.
 
     Raises:
-        ValueError: None are published for this size.
+        ValueError: No weights are published for this size.
     """
     training = "fcmae" if scope == "mmdet" else "in1k"
     name = f"convnextv2_{arch}_{training}"
@@ -36,10 +42,16 @@ def default_weights(arch: Any, scope: str) -> str:
 def init_cfg(arch: Any, checkpoint: str | None, scope: str, in_channels: int) -> dict[str, Any] | None:
     """Return the backbone's ``init_cfg``; None for a random start.
 
+    Args:
+        arch: A size of ``cnxv2_mm.variants``.
+        checkpoint: A file, an address, a name of the zoo, or 'none'; None for :func:`default_weights`.
+        scope: The library of the model.
+        in_channels: Channels of the images.
+
     Raises:
-        SwapRefused: The published weights are for images of three channels.
-        ValueError: There are no published weights for this size, or ``checkpoint`` is no file, no name of the zoo and
-            no address.
+        SwapRefused: No checkpoint is given, and the images have not the three channels of the published weights.
+        ValueError: No weights are published for this size, or ``checkpoint`` is no file, no name of the zoo and no
+            address.
     """
     if checkpoint == NO_WEIGHTS:
         return None
@@ -57,7 +69,7 @@ def init_cfg(arch: Any, checkpoint: str | None, scope: str, in_channels: int) ->
 
 
 def _check_source(checkpoint: str) -> None:
-    """Says of weights that there are none now rather than when training starts."""
+    """Raise an error now if the weights do not exist; else training would raise it later."""
     if Path(checkpoint).is_file() or "://" in checkpoint:
         return
     if zoo.is_name(checkpoint):
@@ -66,21 +78,21 @@ def _check_source(checkpoint: str) -> None:
     near = difflib.get_close_matches(checkpoint, zoo.WEIGHTS, n=1)
     raise ValueError(
         f"checkpoint={checkpoint!r} is no file here, no address (https://...) and no name of the zoo"
-        f"{f'; did you mean {near[0]}?' if near else ''} (`python tools/zoo.py list` shows the names; {NO_WEIGHTS!r} "
+        f"{f'; did you mean {near[0]}?' if near else ''} (`{command('zoo')} list` shows the names; {NO_WEIGHTS!r} "
         "is a random start)"
     )
 
 
 def forget_old_weights(config: Config, owners: Sequence[MutableMapping[str, Any]]) -> list[str]:
-    """Remove what would fill the model with weights trained with the old backbone.
+    """Remove settings that would load weights which were trained with the old backbone.
 
     Args:
         config: The whole config; its ``load_from`` is removed.
-        owners: Every part of its model that contains a swapped backbone. A ``Pretrained`` of theirs is removed; with it
-            mmengine would leave out the new backbone's own.
+        owners: Every part of its model that contains a swapped backbone. If it has a ``Pretrained`` of its own, that is
+            removed: mmengine would load it and ignore the new backbone's.
 
     Returns:
-        What was removed, in words.
+        A sentence about what was removed, if anything was.
     """
     removed = []
     for owner in owners:
@@ -88,15 +100,11 @@ def forget_old_weights(config: Config, owners: Sequence[MutableMapping[str, Any]
             removed.append(f"pretrained={owner['pretrained']!r}")
             owner["pretrained"] = None
         init = owner.get("init_cfg")
-        if isinstance(init, MutableMapping) and _is_pretrained(init.get("type")):
-            removed.append(f"init_cfg of {owner.get('type')}: {init.get('checkpoint')!r}")
+        if isinstance(init, MutableMapping) and type_name(init) in ("Pretrained", "PretrainedInit"):
+            removed.append(f"init_cfg of {type_name(owner)}: {init.get('checkpoint')!r}")
             owner["init_cfg"] = None
     if config.get("load_from"):
         removed.append(f"load_from={config['load_from']!r}")
         config["load_from"] = None
-    return [f"not loaded any more, since the old backbone is part of it: {', '.join(removed)}"] if removed else []
-
-
-def _is_pretrained(kind: Any) -> bool:
-    """Whether an ``init_cfg`` loads a file; new-style configs give mmengine's class, under its full name here."""
-    return str(kind).rpartition(".")[2] in ("Pretrained", "PretrainedInit")
+    note = f"weights: no longer loaded, because they contain the old backbone: {', '.join(removed)}"
+    return [note] if removed else []

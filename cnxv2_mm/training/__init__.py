@@ -1,22 +1,29 @@
-"""A run of training or testing, from its config to its checkpoints.
+"""A run of training or testing, from its command to its checkpoints.
 
-What a config names:
+The files, in the order to read them. From the command to a runner:
 
-- ``layer_decay.py``: layer-wise learning rates and the no-decay rule
-- ``warmup_cosine.py``: a learning-rate schedule for any length of training
-- ``precision.py``: mixed precision, on the CPU too
-- ``fsdp.py``: fully sharded training, with checkpoints like everyone else's
-- ``finite_check.py``: a loss that is not finite ends the training, with the files of the batch
+- ``options.py``: the options that training and testing share, and what they change in a config
+- ``auto_scale_lr.py``: ``--auto-scale-lr``, learning rates for another number of images per step
+- ``mixed_precision.py``: ``--amp``, on the CPU too
+- ``testing.py``: augmentation at test time, and pictures of the predictions
+- ``cpu_processes.py``: several processes on a machine without a GPU
+- ``runner.py``: mmengine's ``Runner``, with the checks below
 
-What the commands do before and around it:
+What a config may name:
 
-- ``run.py``: from OpenMMLab's command-line options to a ``Runner``
-- ``test_time.py``: augmentation at test time, and pictures of the predictions
-- ``cpu_processes.py``: several processes without a GPU
-- ``data_check/``: is the data there and sound: folders, COCO files, label maps, images
-- ``sample_check.py``: a file that cannot be loaded, or has other channels than the model, is named
+- ``layer_decay.py``: a learning rate for each layer, and which parameters have no weight decay
+- ``warmup_cosine.py``: a learning-rate schedule for a training of any length
+- ``fsdp.py``: fully sharded training, whose checkpoints load anywhere
+
+What is checked before and during a run:
+
+- ``data_check/``: the data: folders, COCO files, label maps, and every sample when it is loaded
 - ``loaded_weights.py``: how much of a model a checkpoint fills
-- ``saving.py``: a checkpoint is whole or not there
+- ``finite_check.py``: a loss that is not finite ends the training, and names the files of the batch
+
+What makes an interrupted run go on:
+
+- ``saving.py``: a checkpoint is whole, or it is not there
 - ``resuming.py``: which checkpoint a run goes on from
-- ``seeding.py``: random numbers that follow from the seed and the step
+- ``seeding.py``: random numbers depend on the seed and the step alone
 """

@@ -1,6 +1,6 @@
 """Several processes on a machine without GPUs, where mmengine's launcher asks for CUDA devices.
 
-So what runs on many GPUs can be tried and tested on a laptop: ``bash tools/dist_train.sh CONFIG 2``.
+So a training for many GPUs can be tried on a laptop: ``bash tools/dist_train.sh CONFIG 2``.
 """
 
 import inspect
@@ -16,10 +16,10 @@ _BACKEND = "gloo"  # nccl, which configs name for GPUs, needs them
 
 
 def prepare_cpu_processes(config: Config) -> None:
-    """Join the processes that torchrun started, if this machine has no accelerator; otherwise does nothing.
+    """Join the processes that torchrun started, if this machine has no accelerator; with one, do nothing.
 
-    The processes talk over gloo, otherwise as ``env_cfg.dist_cfg`` says, and the model is wrapped without device
-    numbers.
+    The processes communicate over gloo. All other options of ``env_cfg.dist_cfg`` are used. The model is wrapped
+    without device numbers.
 
     Args:
         config: A whole config, whose ``launcher`` is set; edited in place.

@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from cnxv2_mm.checkpoints.wrappers import without_wrappers
 from cnxv2_mm.registry import HOOKS
 
 # Under loss scaling a step whose gradients are not finite is skipped, so that a single overflow harms nothing.
@@ -43,7 +44,7 @@ class FiniteCheckHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Note which tensors are not finite by design, such as a stored attention mask."""
-        self.from_the_start = set(_bad_tensors(_tensors(runner.model)))
+        self.from_the_start = set(map(without_wrappers, _bad_tensors(_tensors(runner.model))))
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
@@ -131,7 +132,7 @@ class FiniteCheckHook(Hook):
         self._refuse(bad, f"the model after step {step}")
 
     def _refuse(self, bad: list[str], where: str) -> None:
-        bad = [name for name in bad if name.removeprefix("module.") not in self.from_the_start]
+        bad = [name for name in bad if without_wrappers(name) not in self.from_the_start]
         if bad:
             shown = ", ".join(bad[:5]) + (", ..." if len(bad) > 5 else "")
             raise FloatingPointError(

@@ -1,11 +1,11 @@
-"""Fully sharded training (PyTorch's FSDP by mmengine's ``FSDPStrategy``), with checkpoints like everyone else's.
+"""Fully sharded training: PyTorch's FSDP through mmengine's ``FSDPStrategy``. Checkpoints are those of one GPU.
 
-What differs from mmengine 0.10, and why:
+What differs from ``FSDPStrategy`` of mmengine 0.10, and why:
 
-- Resuming works: there ``FSDP.optim_state_dict_to_load`` gets its arguments in the order of torch 2.0.
-- The optimiser's state is stored as a single process stores it, so that a run resumes on any number of GPUs, with or
-  without FSDP; there parameters are keyed by name, and a plain optimiser loads that without complaint.
-- It runs on CPU processes, for tests.
+- Resuming works. mmengine calls ``FSDP.optim_state_dict_to_load`` with the order of arguments of torch 2.0.
+- The state of the optimiser is saved as a single process saves it. So a run resumes on any number of GPUs, with or
+  without FSDP. mmengine saves it by the names of the parameters, and a plain optimiser loads that without an error.
+- It runs on CPU processes too, for tests.
 
 ``configs/_base_/fsdp.py`` uses it.
 """
@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from cnxv2_mm.backbone import ConvNeXtV2Block
+from cnxv2_mm.checkpoints.wrappers import as_in_state_dict
+from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.registry import FUNCTIONS, STRATEGIES
-
-_WRAPPERS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 
 
 @FUNCTIONS.register_module()
@@ -32,24 +32,27 @@ def convnext_blocks(module: nn.Module, recurse: bool = False, nonwrapped_numel: 
     It serves as FSDP's ``auto_wrap_policy`` and as the ``check_fn`` of activation checkpointing.
 
     Args:
-        module: The module in question.
-        recurse: FSDP asks whether to look inside ``module``; always.
-        nonwrapped_numel: FSDP tells how many parameters are left in it; not used.
+        module: The module that FSDP asks about.
+        recurse: Whether FSDP asks if it should look inside ``module``. The answer is always yes.
+        nonwrapped_numel: How many parameters of it are not wrapped yet; not used.
+
+    Returns:
+        Whether to wrap the module, or to look inside it.
     """
     return recurse or isinstance(module, ConvNeXtV2Block)
 
 
 @STRATEGIES.register_module()
 class FSDPStrategy(MMEngineFSDPStrategy):
-    """mmengine's strategy, with ``state_dict_cfg='full'``; see the top of the file.
+    """mmengine's strategy with ``state_dict_cfg='full'``: a checkpoint holds whole tensors. See the top of the file.
 
-    Every process reads the whole checkpoint when it resumes: for huge 8 GB of the machine's memory each.
+    When a run resumes, every process reads the whole checkpoint. For huge this is 8 GB of memory for each process.
 
     Args:
-        **kwargs: What mmengine's takes.
+        **kwargs: Arguments of mmengine's ``FSDPStrategy``.
 
     Raises:
-        ValueError: Another ``state_dict_cfg``.
+        ValueError: ``state_dict_cfg`` is not ``full``.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -61,7 +64,10 @@ class FSDPStrategy(MMEngineFSDPStrategy):
         super().__init__(**kwargs)
 
     def optim_state_dict(self) -> dict[str, Any]:
-        """Return the optimiser's state as a single process has it; complete on rank 0, without moments elsewhere."""
+        """Return the optimiser's state as a single process has it.
+
+        It is complete on rank 0. The other processes get it without the moments.
+        """
         wrapper = self.optim_wrapper
         local = wrapper.optimizer.state_dict()
         kinds = sorted({kind for state in local["state"].values() for kind in state})
@@ -84,10 +90,10 @@ class FSDPStrategy(MMEngineFSDPStrategy):
         }
 
     def load_optim_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Spreads an optimiser's state over the processes.
+        """Load an optimiser's state, of which each process keeps its share.
 
         Args:
-            state_dict: What :meth:`optim_state_dict` or a single process saved.
+            state_dict: The state that :meth:`optim_state_dict` or a single process has saved.
         """
         names = self._names()
         groups = [{**group, "params": [names[i] for i in group["params"]]} for group in state_dict["param_groups"]]
@@ -98,11 +104,7 @@ class FSDPStrategy(MMEngineFSDPStrategy):
 
     def _names(self) -> list[str]:
         """Return the parameters' names in the optimiser's order, which numbers them."""
-        names = {}
-        for name, param in self.model.named_parameters():
-            for wrapper in _WRAPPERS:
-                name = name.replace(wrapper, "")
-            names[param] = name
+        names = {param: as_in_state_dict(name) for name, param in self.model.named_parameters()}
         return [names[p] for group in self.optim_wrapper.optimizer.param_groups for p in group["params"]]
 
     def _wrap_model(self, model: nn.Module) -> nn.Module:
@@ -112,17 +114,16 @@ class FSDPStrategy(MMEngineFSDPStrategy):
 
 
 def check_hooks(config: Config) -> None:
-    """Refuses hooks that copy a model which FSDP has spread over processes.
+    """Refuse hooks that copy the model, if FSDP spreads it over processes.
 
     Args:
         config: A whole config.
 
     Raises:
-        ValueError: ``custom_hooks`` has an ``EMAHook``, and ``strategy`` is an ``FSDPStrategy``.
+        ValueError: ``custom_hooks`` has an ``EMAHook``, and ``strategy`` is a ``FSDPStrategy``.
     """
-    strategy = config.get("strategy") or {}
-    hooks = [hook.get("type") for hook in config.get("custom_hooks") or [] if isinstance(hook, dict)]
-    if str(strategy.get("type")).endswith("FSDPStrategy") and any(str(hook).endswith("EMAHook") for hook in hooks):
+    hooks = [type_name(hook) for hook in config.get("custom_hooks") or []]
+    if type_name(config.get("strategy")).endswith("FSDPStrategy") and any(hook.endswith("EMAHook") for hook in hooks):
         raise ValueError(
             "custom_hooks has an EMAHook, which copies the model; FSDP does not allow it: set custom_hooks=[], or "
             "train without FSDP"
@@ -130,7 +131,10 @@ def check_hooks(config: Config) -> None:
 
 
 def _union_of_processes(kinds: list[str]) -> list[str]:
-    """Return what any process has: one whose shards are empty has no state, but takes part in gathering it."""
+    """Return the union of what the processes have.
+
+    A process whose shards are empty has no state, but it must take part in gathering that of the others.
+    """
     everyone: list[list[str] | None] = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(everyone, kinds)
     return sorted({kind for some in everyone for kind in some or ()})

@@ -9,7 +9,6 @@ facebookresearch/ConvNeXt-V2 @ 2553895 for the two depth rules and for which ten
 """
 
 import inspect
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -18,13 +17,12 @@ from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm, _InstanceNorm
 from torch import nn
 
+from cnxv2_mm.checkpoints.wrappers import without_wrappers
 from cnxv2_mm.layer_depth import STRATEGIES
 from cnxv2_mm.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 _MATRIX_OWNERS = (nn.Linear, nn.Embedding, nn.modules.conv._ConvNd)
-# Names that wrappers put into the path of a parameter.
-_WRAPPER_NAMES = re.compile(r"(_fsdp_wrapped_module|_checkpoint_wrapped_module|_orig_mod)\.")
 _ALLOWED_KEYS = ("layer_decay_rate", "strategy", "custom_keys")
 _VECTORS_NEVER_DECAY = "remove it: norms, biases and every other vector are never decayed here"
 # Keys of mmdet's, mmseg's, mmpretrain's and mmengine's constructors -> what to write instead.
@@ -193,7 +191,7 @@ def _trainable_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn
                 )
             if param.requires_grad and param not in seen:
                 seen.add(param)
-                yield _WRAPPER_NAMES.sub("", f"{path}.{local_name}" if path else local_name), owner, param
+                yield without_wrappers(f"{path}.{local_name}" if path else local_name), owner, param
 
 
 def _find_backbones(model: nn.Module) -> dict[str, nn.Module]:
@@ -204,7 +202,7 @@ def _find_backbones(model: nn.Module) -> dict[str, nn.Module]:
     """
     found: dict[str, nn.Module] = {}
     for path, module in model.named_modules():
-        prefix = _WRAPPER_NAMES.sub("", f"{path}.") if path else ""
+        prefix = without_wrappers(f"{path}.") if path else ""
         method = getattr(module, "get_layer_depth", None)
         if method is None or any(prefix.startswith(outer) for outer in found):
             continue

@@ -1,10 +1,9 @@
-"""How much of a model a loaded checkpoint fills, asked before it is used.
+"""How much of a model a loaded checkpoint fills. A run that would use random weights instead is refused.
 
-mmengine logs the names that do not fit and goes on, with whatever is left at its random start.
+mmengine only logs the names that do not fit. The rest of the model keeps its random start.
 """
 
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,24 +14,24 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
-# What wrappers add to the names of parameters.
-_WRAPPERS = re.compile(r"(_fsdp_wrapped_module|_checkpoint_wrapped_module|_orig_mod)\.")
+from cnxv2_mm.checkpoints.wrappers import as_in_state_dict
+
 # A file of another network shares a few names by chance ("norm.weight" inside of a block, for instance).
 _LEAST_OF_MODEL = 0.1
 _LEAST_OF_BACKBONE = 0.8
 
 
 class RequireWeights(Hook):
-    """Refuses to go on when a loaded checkpoint leaves a parameter of the model at its random start.
+    """A hook that ends the run if a loaded checkpoint does not fill every parameter of the model.
 
-    A test would report the scores of noise, a resumed training would not be the one that was interrupted.
+    Otherwise a test would report the scores of random weights, and a resumed training would be another one.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Compare names and shapes.
+        """Compare names and shapes of the parameters.
 
         Raises:
-            ValueError: names the parameters that the checkpoint lacks or holds in another shape.
+            ValueError: The checkpoint lacks a parameter, or has it in another shape.
         """
         filled = filled_parameters(runner.model, checkpoint)
         wrong = [name for name, is_filled in filled.items() if not is_filled]
@@ -45,16 +44,16 @@ class RequireWeights(Hook):
 
 
 class RequireSomeWeights(Hook):
-    """Refuses to train from a ``load_from`` that fills hardly anything, and says what the others leave out.
+    """A hook that ends the run if ``load_from`` fills hardly anything, and logs what other files leave out.
 
-    A part may well stay unfilled: new classes have a new head, and a backbone may come from ``init_cfg``.
+    Some parts may stay unfilled: new classes need a new head, and ``init_cfg`` may fill the backbone.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Compare names and shapes, for the whole model and for each of its parts.
 
         Raises:
-            ValueError: less than a tenth of the parameters is filled, or the backbone is in part.
+            ValueError: Less than a tenth of the parameters are filled, or only a part of the backbone is.
         """
         filled = filled_parameters(runner.model, checkpoint)
         parts: dict[str, list[bool]] = {}
@@ -76,14 +75,18 @@ class RequireSomeWeights(Hook):
 
 
 def filled_parameters(model: nn.Module, checkpoint: Mapping[str, Any]) -> dict[str, bool]:
-    """Which parameters a checkpoint has, by name and shape; by name alone where FSDP has cut them into shards."""
+    """Return for each parameter of a model whether a checkpoint has it.
+
+    Names and shapes are compared; under FSDP names alone, since a process has only a shard of each parameter.
+    """
     sharded = isinstance(model, FullyShardedDataParallel)
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
+    # mmengine takes this level, and no other, out of the names in a file.
     weights = {name.removeprefix("module."): value for name, value in _state(checkpoint).items()}
     return {
         name: name in weights and (sharded or getattr(weights[name], "shape", None) == param.shape)
-        for name, param in ((_WRAPPERS.sub("", name), param) for name, param in model.named_parameters())
+        for name, param in ((as_in_state_dict(name), param) for name, param in model.named_parameters())
     }
 
 

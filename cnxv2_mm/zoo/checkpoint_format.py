@@ -1,4 +1,4 @@
-"""What wrote a file and whether it is whole: told from its bytes, not its name, before what is in it is read.
+"""What kind of checkpoint a file is and whether it is complete: by its content, before any object in it is built.
 
 Sources: PKZIP's APPNOTE.TXT, as :mod:`zipfile` reads it; https://github.com/huggingface/safetensors#format; the magic
 number in ``torch/serialization.py``; https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md.
@@ -12,7 +12,7 @@ from zipfile import ZipFile, is_zipfile
 
 import torch
 
-_ANEW = "get or write it anew"
+_FIX = "download it or save it again"
 _CHUNK = 1 << 20
 _MOST_UNPACKED = 10  # times the size of the archive; torch.save packs nothing, and numbers pack badly
 _LONGEST_HEADER = 100_000_000  # bytes, of safetensors
@@ -21,7 +21,7 @@ _SHOWN = 3
 
 
 class Kind(Enum):
-    """What wrote a checkpoint."""
+    """Kinds of checkpoint files, by the function that writes them."""
 
     ARCHIVE = "torch.save"
     PICKLE = "torch.save before 1.6"
@@ -29,20 +29,21 @@ class Kind(Enum):
 
 
 def recognise(path: Path) -> Kind:
-    """Tells what wrote a file, and checks what can be checked.
+    """Return the kind of a checkpoint file, and refuse a damaged file or one that is no checkpoint.
 
-    That is an archive's structure, checksums and unpacked size, and the length that safetensors says of itself. The
-    checksums take a third of a second for a gigabyte, about half of what PyTorch's reading takes. Files of the other
-    kinds have none.
+    Checked are the structure, the checksums and the unpacked size of an archive, and the length that a safetensors file
+    should have. The checksums take a third of a second for a gigabyte, about half of the time in which PyTorch reads
+    the file. Other kinds than archives have no checksums.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is damaged or no checkpoint; what it is instead and what to do, to be read after its name.
+        ValueError: It is damaged or no checkpoint. The text says what it is and what to do; the caller puts the name of
+            the file before it.
     """
     with path.open("rb") as file:
         start = file.read(1024)
     if not start:
-        raise ValueError(f"is empty; {_ANEW}")
+        raise ValueError(f"is empty; {_FIX}")
     if start.startswith(b"PK\x03\x04"):
         if problem := _problem_of_archive(path):
             raise ValueError(problem)
@@ -51,25 +52,26 @@ def recognise(path: Path) -> Kind:
         return Kind.PICKLE
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= _LONGEST_HEADER:
         if problem := _problem_of_safetensors(path):
-            raise ValueError(f"is damaged ({problem}); {_ANEW}")
+            raise ValueError(f"is damaged ({problem}); {_FIX}")
         return Kind.SAFETENSORS
     raise ValueError(_describe_stranger(path, start))
 
 
 def begins_as_torch_pickle(path: Path) -> bool:
-    """Whether a file of :attr:`Kind.PICKLE` begins as ``torch.save`` began it; ``torch.load`` reads no others."""
+    """Whether a file of :attr:`Kind.PICKLE` was begun by ``torch.save``; ``torch.load`` reads no other pickles."""
     with path.open("rb") as file:
         return torch.serialization.MAGIC_NUMBER.to_bytes(10, "little") in file.read(32)
 
 
 def is_whole_pickle(path: Path) -> bool:
-    """Whether a file of :attr:`Kind.PICKLE` follows the grammar of pickles as far as its objects go.
+    """Whether a file of :attr:`Kind.PICKLE` is complete and valid as a pickle, the numbers of its tensors aside.
 
-    It tells damage from danger: what the restricted unpickler refuses in a whole pickle is more than tensors.
+    It separates damage from danger. If the restricted unpickler refuses a valid pickle, the pickle holds more than
+    tensors.
     """
     with path.open("rb") as file:
         try:
-            # Before 1.6 torch.save wrote four pickles: this number, a version, the system, and the object.
+            # Before 1.6 torch.save wrote four pickles: this number, a version, facts about the system, and the object.
             of_torch = False
             for _, argument, _ in pickletools.genops(file):
                 of_torch |= argument == torch.serialization.MAGIC_NUMBER
@@ -84,11 +86,11 @@ def is_whole_pickle(path: Path) -> bool:
 def _problem_of_archive(path: Path) -> str | None:
     try:
         if not is_zipfile(path):
-            return f"is damaged (it begins as a zip archive and ends as none: it was cut short); {_ANEW}"
+            return f"is damaged (it begins like a zip archive and does not end like one: it was cut short); {_FIX}"
         with ZipFile(path) as archive:
             return _problem_of_entries(archive, path.stat().st_size)
     except Exception as error:  # damaged bytes make zipfile fail in any way; a wrong checksum comes with its entry
-        return f"is damaged ({error}); {_ANEW}"
+        return f"is damaged ({error}); {_FIX}"
 
 
 def _problem_of_entries(archive: ZipFile, size: int) -> str | None:
@@ -97,17 +99,17 @@ def _problem_of_entries(archive: ZipFile, size: int) -> str | None:
     if unpacked > _MOST_UNPACKED * size:
         return (
             f"has {size / 1e6:.3g} MB and claims to unpack to {unpacked / 1e6:.3g} MB, more than {_MOST_UNPACKED} "
-            f"times as much: it is damaged, or made to fill the memory; {_ANEW}"
+            f"times as much: it is damaged, or made to fill the memory; {_FIX}"
         )
     for entry in entries:
-        if entry.CRC:  # 0: torch.save was told not to compute it
+        if entry.CRC:  # 0: torch.save was asked not to compute it
             with archive.open(entry) as content:
                 while content.read(_CHUNK):
                     pass
     names = [entry.filename for entry in entries]
     if not any(name.endswith("/data.pkl") for name in names):
         shown = ", ".join(f"{name!r:.60}" for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-        return f"is a zip archive, but none of torch.save (it holds {shown}); unpack it and name the file in it"
+        return f"is a zip archive, but not one of torch.save (it holds {shown}); unpack it and name the file in it"
     if any(name.endswith("/constants.pkl") for name in names):
         return "is a program of TorchScript, not a checkpoint; save the state_dict of its module with torch.save"
     return None
@@ -136,7 +138,7 @@ def _problem_of_safetensors(path: Path) -> str | None:
 
 
 def _describe_stranger(path: Path, start: bytes) -> str:
-    """Return what a file is that no checkpoint begins like."""
+    """Return what a file is that begins like no checkpoint."""
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"\x1f\x8b"):
         return "is compressed (gzip); unpack it with gunzip"
@@ -147,14 +149,14 @@ def _describe_stranger(path: Path, start: bytes) -> str:
         )
     if text.startswith(b"version https://git-lfs"):
         return (
-            "is a pointer of git-LFS, which stands for the checkpoint: run `git lfs pull` in its repository, or "
+            "is a pointer of git-LFS in the place of the checkpoint: run `git lfs pull` in its repository, or "
             "download the file itself"
         )
     if text.startswith(b"{"):
         return _describe_json(path)
     return (
         f"is damaged or no checkpoint (it begins with {start[:8]!r}, as no file of torch.save or safetensors does); "
-        f"{_ANEW}"
+        f"{_FIX}"
     )
 
 

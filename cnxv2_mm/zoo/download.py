@@ -1,4 +1,4 @@
-"""One file from the net to a folder: resumed where it stopped, checked, and either complete or not there."""
+"""Download one file: continued where it stopped, checked, and only given its name when it is complete."""
 
 import hashlib
 import http.client
@@ -8,11 +8,12 @@ import re
 import ssl
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from filelock import FileLock, Timeout
 from mmengine.logging import print_log
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -20,11 +21,6 @@ from cnxv2_mm import command_line
 from cnxv2_mm.version import __version__
 from cnxv2_mm.zoo.checkpoint_format import Kind, begins_as_torch_pickle, recognise
 from cnxv2_mm.zoo.partial_file import PartialFile, open_own_file
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 ATTEMPTS = 4
 FIRST_PAUSE = 1.0  # seconds before the second attempt, doubled before each further one
@@ -36,7 +32,7 @@ _RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", re.ASCII)
 
 
 class _WrongAnswer(ConnectionError):
-    """What the server sent is not the file, and would not be at another attempt."""
+    """The server sent something else than the file, and would send it again."""
 
 
 def find_flaw(path: Path, sha256: str | None) -> str | None:
@@ -44,11 +40,11 @@ def find_flaw(path: Path, sha256: str | None) -> str | None:
 
     Args:
         path: The file.
-        sha256: The SHA-256 that it should have, or the beginning of it; None: unknown, then it must be a whole
-            checkpoint (:mod:`cnxv2_mm.zoo.checkpoint_format`).
+        sha256: The SHA-256 that the file should have, or the first digits of it. None if it is not published: then
+            the file must be a complete checkpoint (:mod:`cnxv2_mm.zoo.checkpoint_format`).
 
     Returns:
-        A sentence about "it"; None if nothing is.
+        A text that begins with "it" or "its"; None if nothing is wrong.
     """
     if sha256 is not None:
         digest = _digest(path)
@@ -63,20 +59,21 @@ def find_flaw(path: Path, sha256: str | None) -> str | None:
 
 
 def download(addresses: Sequence[str], target: Path, sha256: str | None = None) -> None:
-    """Download a file unless another process just did.
+    """Download a file, unless another process has just done it.
 
-    A transfer that breaks off leaves ``<target>.part``, and the next call continues there if it asks the same address
-    and the server tells by a strong ETag that the file is the same. The target appears at once, complete and checked.
+    A transfer that breaks off leaves ``<target>.part``. The next call continues it if it asks the same address and the
+    server shows by a strong ETag that the file is still the same. ``target`` exists only when it is complete and
+    checked.
 
     Args:
-        addresses: Of the same bytes; the second is asked when the first fails.
-        target: The file to write; its folder is made.
-        sha256: The SHA-256 in hexadecimal digits, or the beginning of it; None: unknown, then what comes must be a
-            whole checkpoint.
+        addresses: Addresses of the same file; the next one is asked when one fails.
+        target: The file to write; its folder is made if need be.
+        sha256: The SHA-256 of the file in hexadecimal digits, or the first of them. None if it is not published: then
+            the file must be a complete checkpoint.
 
     Raises:
-        ConnectionError: No address answers, or not with this file.
-        OSError: The folder cannot be written, or a link stands where the download would write.
+        ConnectionError: No address answers, or none sends this file.
+        OSError: The folder cannot be written, or there is a link where the download would write.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with _alone(target):
@@ -91,28 +88,31 @@ def download(addresses: Sequence[str], target: Path, sha256: str | None = None) 
 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
-    """Wait until no other process downloads to the same target. The system frees the lock of a process that dies."""
-    lock = open_own_file(target.with_name(f"{target.name}.lock"), os.O_RDWR | os.O_CREAT)
-    with os.fdopen(lock, "wb") as file:
+    """Wait until no other process downloads the same target. The lock of a process that dies is freed by the system."""
+    path = target.with_name(f"{target.name}.lock")
+    with suppress(FileNotFoundError):
+        os.close(open_own_file(path, os.O_RDWR))  # refuses a link
+    lock = FileLock(path)
+    try:
         try:
-            if fcntl is None:
-                raise OSError("the system has no file locks")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print_log(f"another process is downloading {target.name}; waiting for it", logger="current")
-                fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            print_log(
-                f"{target.parent} cannot be locked ({error}): start one process alone until {target.name} is there",
-                logger="current",
-                level=logging.WARNING,
-            )
+            lock.acquire(timeout=0)
+        except Timeout:
+            print_log(f"another process is downloading {target.name}; waiting for it", logger="current")
+            lock.acquire()
+    except (OSError, NotImplementedError) as error:  # the latter: of a file system without locks
+        print_log(
+            f"{target.parent} cannot be locked ({error}): start one process alone until {target.name} is there",
+            logger="current",
+            level=logging.WARNING,
+        )
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _transfer(addresses: Sequence[str], part: PartialFile, target: Path, sha256: str | None) -> None:
-    """Fill the partial file with the right bytes: a few attempts at each address, in turn."""
+    """Fill the partial file and check it, with a few attempts at each address."""
     failures = []
     for address in addresses:
         for attempt in range(ATTEMPTS):
@@ -126,25 +126,26 @@ def _transfer(addresses: Sequence[str], part: PartialFile, target: Path, sha256:
                 if not _may_pass(error):
                     break
         failures.append(f"{address}: {failure}")
-    kept = max(part.begun(address)[0] for address in addresses)
-    kept = f" {kept} bytes came and are kept: the next run continues there." if kept else ""
+    num_kept = max(part.begun(address)[0] for address in addresses)
+    kept = f" {num_kept} bytes came and are kept: the next run continues there." if num_kept else ""
     raise ConnectionError(
-        f"cannot download {'; '.join(failures)}.{kept} Without the net, get the file elsewhere and put it at {target}"
+        f"cannot download {'; '.join(failures)}.{kept} Without a connection, download the file on another machine and "
+        f"put it at {target}"
     )
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether another attempt is worth its time: not when the server denies the file or cannot be reached."""
+    """Whether another attempt may succeed: not if the server refuses the file or cannot be reached."""
     if isinstance(error, HTTPError):
         return error.code >= 500 or error.code in (408, 429)
     return not isinstance(error, (URLError, _WrongAnswer))
 
 
 def _receive(address: str, part: PartialFile, name: str) -> bool:
-    """One request: continues a partial file where the server lets it, else starts it over.
+    """Make one request. It continues the partial file if the server allows that, and starts again otherwise.
 
     Returns:
-        Whether the server told where the file ends, so that all of it is here; if not, it may have been cut.
+        Whether the server said where the file ends. If it did, all of it is here; otherwise the end may be missing.
     """
     have, etag = part.begun(address)
     headers = {"User-Agent": f"cnxv2_mm/{__version__}", "Accept-Encoding": "identity"}
@@ -171,17 +172,17 @@ def _receive(address: str, part: PartialFile, name: str) -> bool:
             if served is None or int(served[1]) != have or response.headers.get("ETag", etag) != etag:
                 part.remove()
                 raise ConnectionError(f"asked for the bytes from {have} on, the server sent others")
-            total = int(served[2])
+            total: int | None = int(served[2])
         elif response.status == 200:
             have, total = 0, _length(response.headers.get("Content-Length"))
             part.begin(address, response.headers.get("ETag"))
         else:
             raise _WrongAnswer(f"the server answered with status {response.status}, which brings no file")
         have = _write(response, part, have, total, name)
-        told = total is not None or bool(response.chunked)
+        length_told = total is not None or bool(response.chunked)
     if total is not None and have != total:
         raise ConnectionError(f"the connection ended after {have} of {total} bytes")
-    return told
+    return length_told
 
 
 def _length(header: str | None) -> int | None:
@@ -193,18 +194,18 @@ def _length(header: str | None) -> int | None:
 
 
 def _check(part: PartialFile, sha256: str | None, length_told: bool) -> None:
-    """Remove what is not the file."""
+    """Remove the partial file, with an error, if it is not the file that was asked for."""
     flaw = find_flaw(part.path, sha256)
     if flaw is None and sha256 is None and not length_told and recognise(part.path) is Kind.PICKLE:
-        flaw = "it is of the format before torch 1.6 and came without its length, so that it may be cut"
+        flaw = "it has the format from before torch 1.6 and the server sent no length, so its end may be missing"
     if flaw is not None:
         part.remove()
-        kind = _WrongAnswer if length_told else ConnectionError  # what was cut may come whole
-        raise kind(f"what came is not the file and was removed: {flaw}")
+        kind = _WrongAnswer if length_told else ConnectionError  # a file that was cut may arrive complete next time
+        raise kind(f"the server sent something else than the file, and it was removed: {flaw}")
 
 
 def _write(response: http.client.HTTPResponse, part: PartialFile, have: int, total: int | None, name: str) -> int:
-    """Append what comes to the partial file, behind a progress bar; return the bytes it then has."""
+    """Append the answer to the partial file and show progress; return the size of the file."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""From what a user writes, a name or an address, to the file that is meant."""
+"""From a name or an address, as a user writes it, to the file that is meant."""
 
 import difflib
 import hashlib
@@ -6,35 +6,35 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from cnxv2_mm.command_line import command
 from cnxv2_mm.zoo.table import SOURCES, WEIGHTS, File, Weight
 
 _NAME = re.compile(r"(?:(?P<source>\w+):)?(?P<name>convnextv2_\w+)")
 # OpenMMLab's file names: <model>_<date>-<first eight digits of the SHA-256>.<ending>
 _OPENMMLAB_HASH = re.compile(r"_20\d{6}-([0-9a-f]{8})\.\w+$")
 _URL = re.compile(r"[!-~]+")  # printable ASCII without a space
-_LIST = "`python tools/zoo.py list` shows them all"
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is written like a name of the zoo, so that it can be no path of a checkpoint.
+    """Whether a text has the form of a name of the zoo, and is therefore no path.
 
-    That is ``convnextv2_tiny_in1k`` or ``timm:convnextv2_tiny_in1k``, without a folder or a file's ending. A misspelt
-    name counts too: :func:`find_file` then says what was meant.
+    Examples are ``convnextv2_tiny_in1k`` and ``timm:convnextv2_tiny_in1k``, without a folder and without the ending of
+    a file. A misspelt name has this form too; :func:`find_file` then suggests the right one.
     """
     return _NAME.fullmatch(text) is not None
 
 
 def find_weight(name: str) -> Weight:
-    """Return the weight that a name stands for, whatever source it asks for.
+    """Return the weight that a name stands for; a source before the name is ignored.
 
     Raises:
-        ValueError: There is no such weight; near names are given.
+        ValueError: There is no such weight. The text has similar names.
     """
     bare = name.rpartition(":")[2]
     if bare not in WEIGHTS:
         near = difflib.get_close_matches(bare, WEIGHTS, n=3)
         hint = f"did you mean {', '.join(near)}? " if near else ""
-        raise ValueError(f"weight {name!r} is unknown; {hint}{_LIST}")
+        raise ValueError(f"weight {name!r} is unknown; {hint}`{command('zoo')} list` shows them all")
     return WEIGHTS[bare]
 
 
@@ -42,13 +42,13 @@ def find_file(name_or_url: str) -> File:
     """Return the file that a name or an address stands for.
 
     Args:
-        name_or_url: A name of the zoo (the official file), one with a source before it (``mmpretrain:...``), or an
-            http(s) address. An address of the zoo gets what is known of its file; one that ends like OpenMMLab's gets
-            the hash from its name.
+        name_or_url: A name of the zoo, which means the official file; a name with a source before it
+            (``mmpretrain:...``); or an http(s) address. For an address of the zoo all that is known of its file is
+            returned. For one that ends like OpenMMLab's, the hash is taken from the name of the file.
 
     Raises:
-        ValueError: The weight or the source is unknown, the weight is not to be had there, or the address names no
-            file.
+        ValueError: The weight or the source is unknown, the source does not have the weight, or the address is not
+            that of a file.
     """
     if "://" in name_or_url:
         return _file_at(name_or_url)
@@ -83,7 +83,7 @@ def _file_at(address: str) -> File:
     known = _OPENMMLAB_HASH.search(name)
     if known:
         return File(address, name, sha256=known[1])
-    # Two servers may have an epoch_100.pth each: the address is part of the name, so that neither stands for the other.
+    # Two servers may each have an epoch_100.pth. A hash of the address in the name keeps the two files apart.
     stem, dot, ending = name.rpartition(".")
     digest = hashlib.sha256(address.encode()).hexdigest()[:8]
     return File(address, f"{stem}.{digest}.{ending}" if dot else f"{name}.{digest}")

@@ -1,4 +1,4 @@
-"""The bytes of a download that came so far, and whose bytes they are. Links are never followed."""
+"""The bytes of a download that have arrived so far, and the address they are from. Links are never followed."""
 
 import hashlib
 import json
@@ -14,23 +14,23 @@ _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(o
 
 @dataclass(frozen=True)
 class PartialFile:
-    """Where a transfer is gathered; a file beside it names the address and the validator of what it holds.
+    """A file that a download is written to. A file beside it stores the address and the ETag of its bytes.
 
     Attributes:
-        path: Of the gathered bytes.
+        path: The file with the bytes.
     """
 
     path: Path
 
     def begun(self, address: str) -> tuple[int, str]:
-        """Return what can be continued.
+        """Return how much of a download can be continued.
 
         Args:
-            address: Where the rest shall come from.
+            address: The address that will send the rest.
 
         Returns:
-            How many bytes are here, and the strong ETag that the address gave them; (0, '') if they are from another
-            address, from an unknown one, or without such an ETag.
+            The number of bytes that are here, and the strong ETag that the address sent with them; (0, '') if they are
+            from another or an unknown address, or came without a strong ETag.
         """
         try:
             with os.fdopen(open_own_file(self._origin, os.O_RDONLY), "rb") as file:
@@ -38,16 +38,16 @@ class PartialFile:
             if origin["address"] == _digest(address):
                 with os.fdopen(open_own_file(self.path, os.O_RDONLY), "rb") as file:
                     return os.fstat(file.fileno()).st_size, str(origin["etag"])
-        except (FileNotFoundError, ValueError, TypeError, KeyError):  # of another program
+        except (FileNotFoundError, ValueError, TypeError, KeyError):  # nothing is here, or a file of another program
             pass
         return 0, ""
 
     def begin(self, address: str, etag: str | None) -> None:
-        """Empty the file for what an address sends.
+        """Empty the file, since an address begins to send it.
 
         Args:
-            address: Where it comes from.
-            etag: The validator that came with it; what has none, or a weak one, is never continued.
+            address: The address.
+            etag: The ETag that it sent. Without one, or with a weak one, the download cannot be continued later.
         """
         with self.open() as file:
             file.truncate(0)
@@ -59,7 +59,7 @@ class PartialFile:
             file.write(json.dumps({"address": _digest(address), "etag": etag}).encode())
 
     def open(self) -> BinaryIO:
-        """To append to."""
+        """Open the file to append to it."""
         return os.fdopen(open_own_file(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
 
     def remove(self) -> None:
@@ -67,7 +67,7 @@ class PartialFile:
         self._origin.unlink(missing_ok=True)
 
     def become(self, target: Path) -> None:
-        """Give the file its name."""
+        """Give the file its final name."""
         os.replace(self.path, target)
         self._origin.unlink(missing_ok=True)
 
@@ -77,17 +77,17 @@ class PartialFile:
 
 
 def open_own_file(path: Path, flags: int) -> int:
-    """Open a file that nothing else has a name for, so that no other file is written through it.
+    """Open a file that has this one name only, so that no other file is changed through it.
 
     Args:
         path: The file.
-        flags: As of ``os.open``.
+        flags: The flags of ``os.open``.
 
     Returns:
         The file descriptor.
 
     Raises:
-        OSError: It is a link, or no regular file; or it cannot be opened.
+        OSError: The path is a link or no regular file, or it cannot be opened.
     """
     if not path.is_symlink():
         descriptor = os.open(path, flags | _FLAGS, 0o666)
@@ -95,9 +95,9 @@ def open_own_file(path: Path, flags: int) -> int:
         if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1:
             return descriptor
         os.close(descriptor)
-    raise OSError(f"{path} is a link, or no regular file, and a download writes through neither: remove it")
+    raise OSError(f"{path} is a link or no regular file, and a download does not write to such a file: remove it")
 
 
 def _digest(address: str) -> str:
-    """Instead of the address, which may hold a password."""
+    """Return a hash to store in the place of the address, which may contain a password."""
     return hashlib.sha256(address.encode()).hexdigest()

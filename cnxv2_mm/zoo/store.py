@@ -12,19 +12,19 @@ from cnxv2_mm.zoo.table import LICENCE
 
 
 def fetch(name_or_url: str, folder: Path | None = None) -> Path:
-    """Return the local file of a weight, downloaded unless it is there already and has no flaw.
+    """Return the local file of a weight. It is downloaded unless it is already there and intact.
 
-    Safe to call from every process of a distributed run: one downloads, the others wait for it.
+    Every process of a distributed run may call this: one downloads, the others wait.
 
     Args:
-        name_or_url: See :func:`cnxv2_mm.zoo.find_file`.
-        folder: Where it shall lie; by default ``checkpoints`` in torch.hub's folder, which the environment variable
-            TORCH_HOME moves.
+        name_or_url: A name of the zoo or an address, see :func:`cnxv2_mm.zoo.find_file`.
+        folder: The folder of the file. The default is ``checkpoints`` in the folder of torch.hub, which the environment
+            variable TORCH_HOME moves.
 
     Raises:
         ValueError: There is no such weight.
-        ConnectionError: It cannot be downloaded, or what came is not the file; says from where and where to put it by
-            hand.
+        ConnectionError: The file cannot be downloaded, or the server sends something else. The text has the address,
+            and the place for a file that you download yourself.
         OSError: The folder cannot be written.
     """
     file = find_file(name_or_url)

@@ -1,4 +1,4 @@
-"""Every published ConvNeXt V2 weight, as data: one row each, addresses by rule.
+"""The published ConvNeXt V2 weights: one row for each; the addresses follow from it by rules.
 
 Sources:
 - accuracies and files: ConvNeXt V2, arXiv 2301.00808, tables 14 and 15; facebookresearch/ConvNeXt-V2 @ 2553895;
@@ -11,14 +11,17 @@ The official code is MIT, its weights and all their conversions are CC-BY-NC 4.0
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
 from types import MappingProxyType
 
-from cnxv2_mm.variants import VARIANTS, Variant
+import torch
+from torch import nn
+
+from cnxv2_mm.backbone import ConvNeXtV2
 
 LICENCE = "CC-BY-NC 4.0"
 SOURCES = ("official", "timm", "mmpretrain", "huggingface")
-# Name -> the images that were seen, and how.
+# Name -> what the network was trained on, in this order.
 TRAININGS = MappingProxyType(
     {
         "fcmae": "ImageNet-1k without labels: encoder only, no head, no final norm",
@@ -50,14 +53,14 @@ _HUGGINGFACE_TAG = {"in1k": "1k", "in22k_in1k": "22k"}  # FCMAE's were never con
 
 @dataclass(frozen=True)
 class File:
-    """Where a weight can be had.
+    """A file with a weight, at one source.
 
     Attributes:
-        address: Of the file.
-        name: The file's name on this machine.
-        sha256: The first hexadecimal digits of its SHA-256; None: not published.
-        mirror: Another address of the same bytes.
-        hub_id: What timm or Hugging Face transformers load it by.
+        address: Its address.
+        name: Its name on this machine.
+        sha256: The first hexadecimal digits of its SHA-256; None if it is not published.
+        mirror: Another address of the same file.
+        hub_id: The name by which timm or Hugging Face transformers load it.
     """
 
     address: str
@@ -76,7 +79,7 @@ class Weight:
         training: A name in :data:`TRAININGS`.
         resolution: Side of the square images of the last training, in pixels.
         paper_top1: ImageNet-1k validation accuracy that the paper reports, in percent; None for FCMAE.
-        mmpretrain_top1: The same, evaluated again by mmpretrain on the converted weights.
+        mmpretrain_top1: The same accuracy, measured again by mmpretrain with the converted weights.
         mmpretrain_top5: Top-5 accuracy of that evaluation.
         mmpretrain_sha256: The first eight digits of the SHA-256 of mmpretrain's file.
     """
@@ -93,7 +96,7 @@ class Weight:
 
     @property
     def name(self) -> str:
-        """Ours: ``convnextv2_<size>_<training>``, with ``_<resolution>`` after it unless that is 224."""
+        """Our name: ``convnextv2_<size>_<training>``, followed by ``_<resolution>`` unless that is 224."""
         return f"convnextv2_{self.size}_{self.training}{self._suffix('_')}"
 
     @property
@@ -103,12 +106,12 @@ class Weight:
 
     @property
     def parameters(self) -> int:
-        """Numbers in the file: the classifier's with its head, for FCMAE the encoder's."""
-        return count_parameters(VARIANTS[self.size], num_classes=0 if self.training == "fcmae" else _CLASSES)
+        """Number of parameters in the file: a classifier with its head, or the encoder alone for FCMAE."""
+        return count_parameters(self.size, num_classes=0 if self.training == "fcmae" else _CLASSES)
 
     @property
     def files(self) -> dict[str, File]:
-        """Source -> file, for the sources that have it, in the order of :data:`SOURCES`."""
+        """The file at each source that has the weight, by the name of the source, in the order of :data:`SOURCES`."""
         model = f"convnextv2_{self.size}"
         official = f"{_OFFICIAL}/{_OFFICIAL_FILE[self.training].format(model, self.resolution)}"
         converted = (
@@ -137,15 +140,20 @@ def _hub_file(hub_id: str) -> File:
     return File(f"{_HUB}/{hub_id}/resolve/main/model.safetensors", name, hub_id=hub_id)
 
 
-def count_parameters(variant: Variant, num_classes: int) -> int:
-    """Parameters of a ConvNeXt V2: stem, downsampling and blocks; with classes also the final norm and the head."""
-    depths, channels = variant.depths, variant.channels
-    stem = channels[0] * (3 * 4 * 4 + 1 + 2)
-    downsampling = sum(2 * a + 2 * 2 * a * b + b for a, b in pairwise(channels))
-    # 7x7 depthwise with bias 50 c, norm 2 c, two pointwise layers 4 c^2 each and their biases 5 c, GRN 2 x 4 c.
-    blocks = sum(depth * (8 * c * c + 65 * c) for depth, c in zip(depths, channels, strict=True))
-    head = 2 * channels[-1] + num_classes * (channels[-1] + 1) if num_classes else 0
-    return stem + downsampling + blocks + head
+@cache
+def count_parameters(size: str, num_classes: int) -> int:
+    """Return the number of parameters of a published network, counted on one that is built without numbers.
+
+    Args:
+        size: A name in :data:`cnxv2_mm.variants.VARIANTS`.
+        num_classes: Classes of the classifier; 0 for the encoder alone, without the norm behind its last stage.
+    """
+    with torch.device("meta"):
+        backbone = ConvNeXtV2(size, out_indices=-1 if num_classes else ())
+        network = nn.ModuleList([backbone])
+        if num_classes:
+            network.append(nn.Linear(backbone.num_features, num_classes))
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 # size, training, resolution, the paper's top-1, mmpretrain's top-1 and top-5, SHA-256 of mmpretrain's file

@@ -24,7 +24,7 @@ model = dict(
         out_indices=(3,),
         gap_before_final_norm=True,  # a vector for each image, as mmpretrain's ConvNeXt gives
         drop_path_rate=0.0,  # [ours]: 0.1 in [V2]; too short a training to overfit
-        init_cfg=dict(type="Pretrained", checkpoint="work_dirs/demo/fcmae/weights.pth", prefix="backbone."),
+        init_cfg=dict(type="Pretrained", checkpoint="work_dirs/demo/fcmae/weights.pth"),
     ),
     head=dict(num_classes=10, loss=dict(label_smooth_val=0.02)),  # [ours]: 0.2 in [V2], for a thousand classes
 )

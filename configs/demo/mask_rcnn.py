@@ -19,7 +19,7 @@ model = dict(
         _delete_=True,
         type="cnxv2_mm.ConvNeXtV2",
         arch="atto",
-        init_cfg=dict(type="Pretrained", checkpoint="work_dirs/demo/fcmae/weights.pth", prefix="backbone."),
+        init_cfg=dict(type="Pretrained", checkpoint="work_dirs/demo/fcmae/weights.pth"),
     ),
     neck=dict(in_channels=[40, 80, 160, 320], out_channels=width),
     rpn_head=dict(in_channels=width, feat_channels=width),

@@ -35,7 +35,7 @@ model = dict(
     backbone=dict(
         type="cnxv2_mm.ConvNeXtV2",
         arch="atto",
-        init_cfg=dict(type="Pretrained", checkpoint="work_dirs/demo/fcmae/weights.pth", prefix="backbone."),
+        init_cfg=dict(type="Pretrained", checkpoint="work_dirs/demo/fcmae/weights.pth"),
     ),
     decode_head=dict(
         type="UPerHead",

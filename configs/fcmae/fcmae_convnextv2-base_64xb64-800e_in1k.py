@@ -5,7 +5,7 @@
 
 GPUs: 64 x 64 images = 4096 [P8] [C].
 Expected: after fine-tuning 84.6 % top-1 (paper, table 3; not run here).
-Downstream configs load what it ends with, epoch_800.pth in its work folder, by prefix="backbone.".
+Downstream configs load what it ends with, epoch_800.pth in its work folder: of that file the encoder.
 
 [P8] table 8 of arXiv 2301.00808; [C] facebookresearch/ConvNeXt-V2 @ 2553895; [ours] our choice.
 """

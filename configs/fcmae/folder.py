@@ -4,9 +4,9 @@
         --cfg-options train_dataloader.dataset.data_root=my_images model.backbone.arch=tiny
 
 GPUs: 1 x 64 images. Expected: nothing is published for it; not run at full length.
-The encoder that downstream configs load (prefix="backbone.") is epoch_800.pth in work_dirs/folder. train_cfg.max_epochs
-may be changed by itself: warm-up and cosine follow. What counts is the number of images seen: 1600 epochs of
-ImageNet-1K are 2 billion.
+Downstream configs load its last checkpoint, work_dirs/folder/epoch_800.pth: of that file the encoder.
+train_cfg.max_epochs may be changed by itself: warm-up and cosine follow. What counts is the number of images seen: 1600
+epochs of ImageNet-1K are 2 billion.
 [P8] table 8 of arXiv 2301.00808; [ours] our choice; the other tags are those of base's file.
 """
 

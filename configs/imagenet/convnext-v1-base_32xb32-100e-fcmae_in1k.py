@@ -9,10 +9,5 @@ here). [ours]: everything but the blocks as for V2, which is how the paper descr
 
 _base_ = "./convnextv2-base_32xb32-100e_in1k.py"
 
-weights = dict(
-    _delete_=True,
-    type="cnxv2_mm.Pretrained",
-    checkpoint="work_dirs/fcmae_convnext-v1-base_64xb64-800e_in1k/epoch_800.pth",
-    prefix="backbone.",
-)
+weights = dict(checkpoint="work_dirs/fcmae_convnext-v1-base_64xb64-800e_in1k/epoch_800.pth")
 model = dict(backbone=dict(use_grn=False, layer_scale_init_value=1e-6, init_cfg=weights))  # [V1]

@@ -12,8 +12,7 @@ From 800 epochs of pre-training: 84.6 % (paper, table 3; not run here).
 
 _base_ = ["../_base_/classifier.py", "../_base_/imagenet1k_224.py"]
 
-# Or our own: dict(type=..., checkpoint="work_dirs/fcmae_convnextv2-base_64xb64-1600e_in1k/epoch_1600.pth",
-# prefix="backbone.")
+# Or of our own pre-training: checkpoint="work_dirs/fcmae_convnextv2-base_64xb64-1600e_in1k/epoch_1600.pth"
 weights = dict(type="cnxv2_mm.Pretrained", checkpoint="convnextv2_base_fcmae")
 model = dict(backbone=dict(drop_path_rate=0.1, init_cfg=weights))  # [P11]
 

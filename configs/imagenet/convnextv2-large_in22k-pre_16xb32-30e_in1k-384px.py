@@ -10,11 +10,7 @@ The starting weights are what convnextv2-large_64xb64-90e_in22k.py ends with; th
 
 _base_ = ["../_base_/in22k_to_in1k.py", "../_base_/imagenet1k_384.py"]
 
-weights = dict(
-    type="cnxv2_mm.Pretrained",
-    checkpoint="work_dirs/convnextv2-large_64xb64-90e_in22k/epoch_90.pth",
-    prefix="backbone.",
-)
+weights = dict(type="cnxv2_mm.Pretrained", checkpoint="work_dirs/convnextv2-large_64xb64-90e_in22k/epoch_90.pth")
 model = dict(
     backbone=dict(arch="large", drop_path_rate=0.3, init_cfg=weights),  # [P13]
     head=dict(in_channels=1536),

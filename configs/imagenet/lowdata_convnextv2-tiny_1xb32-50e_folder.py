@@ -12,7 +12,7 @@ _base_ = "./convnextv2-tiny_in22k-pre_16xb32-90e_in1k.py"
 
 data_root = "data/my_images"
 num_classes = 10
-weights = dict(_delete_=True, type="cnxv2_mm.Pretrained", checkpoint="convnextv2_tiny_in22k_in1k")
+weights = dict(type="cnxv2_mm.Pretrained", checkpoint="convnextv2_tiny_in22k_in1k")
 model = dict(
     data_preprocessor=dict(num_classes=num_classes),
     backbone=dict(init_cfg=weights),  # drop path 0.1, no mixup [P13]

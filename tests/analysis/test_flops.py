@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnxv2_mm.analysis import flops
-from cnxv2_mm.analysis.flops import Cost, analyse, build_on_meta, count_flops, count_params
+from cnxv2_mm.analysis.flops import Cost, analyse, count_flops, count_params
+from cnxv2_mm.config.build import build_on_meta
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.variants import VARIANTS
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from cnxv2_mm import FCMAE, ConvNeXtV2
+from cnxv2_mm.backbone import ConvNeXtV2Block
 from cnxv2_mm.checkpoints.architecture import PARTS, Architecture, find_problems, infer, part_of
-from cnxv2_mm.variants import VARIANTS
+from cnxv2_mm.variants import VARIANTS, Variant
 from tests.checkpoints.peers import SMALL, random_decoder, random_network
 
 
@@ -69,3 +70,41 @@ def test_scalars_are_no_tensors_of_a_network():
     network = random_network() | random_decoder()
     for name in network:
         assert problems_of(network | {name: torch.tensor(1.0)}) != []
+
+
+def test_however_many_blocks_a_file_claims_one_is_built_for_each_stage(monkeypatch):
+    built = []
+    start = ConvNeXtV2Block.__init__
+    monkeypatch.setattr(ConvNeXtV2Block, "__init__", lambda block, *args: (built.append(block), start(block, *args))[1])
+    network = random_network(Variant((1, 1, 1, 1), (3, 4, 5, 6))) | random_decoder(width=7)
+    built.clear()
+    claims = {f"backbone.stages.{i}.998.dwconv.bias": torch.ones(3 + i) for i in range(4)}
+    claims["decoder.blocks.998.dwconv.bias"] = torch.ones(7)
+    (missing, *_) = problems_of(network | claims)
+    # 998 more blocks in each stage, of 10 tensors less the bias that is there; in the decoder, too
+    assert missing.startswith(f"{5 * (998 * 10 - 1)} missing (backbone.stages.0.1.")
+    assert len(built) <= 2 * 4 + 1  # with the decoder comes the encoder before it
+
+
+@pytest.mark.parametrize("shape", [(2**40, 0), (0, 2**40)], ids=str)
+@pytest.mark.parametrize(
+    "name", ["backbone.stages.0.0.dwconv.weight", "backbone.downsample_layers.0.0.weight", "head.fc.weight"]
+)
+def test_absurd_widths_are_problems_and_no_networks(name, shape):
+    """A tensor without numbers may have any shape."""
+    rest = {n: t for n, t in random_network().items() if n.rpartition(".")[0] != name.rpartition(".")[0]}
+    assert any("of another shape" in problem for problem in problems_of(rest | {name: torch.empty(shape)}))
+
+
+def test_a_width_beyond_what_pytorch_can_count_is_a_problem_and_no_network():
+    """The first linear layer of such a block would have 2**66 numbers."""
+    tensors = {"backbone.stages.0.0.dwconv.bias": torch.empty(2**32, device="meta")}
+    assert "missing" in find_problems({}, infer(tensors))[0]
+
+
+def test_reading_an_architecture_draws_no_random_numbers():
+    """A run that loads weights goes on with the numbers of its seed."""
+    network = random_network(Variant((1, 1, 1, 1), (4, 3, 2, 1))) | random_decoder(width=5)
+    before = torch.get_rng_state()
+    problems_of(network)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cnxv2_mm.checkpoints.detect import find_network, without_wrappers
+from cnxv2_mm.checkpoints.detect import find_network
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from tests.checkpoints.peers import in_dialect, random_decoder, random_network
 
@@ -59,19 +59,6 @@ def test_official_names_inside_a_backbone_are_told_by_their_norm_or_head(part):
     tensors = in_dialect(random_network(), "official")
     inside = {f"teacher.backbone.{n}": t for n, t in tensors.items() if n.startswith(("down", "stages", part))}
     assert place_of(inside) == ("official", "teacher.backbone.", "teacher.backbone.")
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("module.backbone.norm3.weight", "backbone.norm3.weight"),
-        ("backbone._orig_mod.norm3.weight", "backbone.norm3.weight"),
-        ("_fsdp_wrapped_module.module.norm.bias", "norm.bias"),
-        ("submodule.norm.bias", "submodule.norm.bias"),
-    ],
-)
-def test_wrappers_leave_names(name, expected):
-    assert without_wrappers(name) == expected
 
 
 def test_another_network_is_named_with_what_could_have_been():

@@ -143,9 +143,9 @@ def test_a_whole_pickled_module_is_refused_with_its_class(tmp_path):
         ({"net": TENSORS, 5: "x"}, r"under .* it has 'net' \(2 tensors\), 5 \(str\); name .* as entry \(--entry\)"),
         ({}, "under .* it has none; choose"),
         ({str(i): i for i in range(20)}, r"under .* '7' \(int\), \.\.\.; choose"),
-        ([torch.ones(2)], "by name, but one list; save a state_dict"),
-        (torch.ones(2), "by name, but one Tensor"),
-        (5, "by name, but one int"),
+        ([torch.ones(2)], "by name, but an object of type list; save a state_dict"),
+        (torch.ones(2), "by name, but an object of type Tensor"),
+        (5, "by name, but an object of type int"),
     ],
 )
 def test_a_file_without_tensors_by_name_says_what_it_has(content, what, tmp_path):

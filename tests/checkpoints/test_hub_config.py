@@ -69,7 +69,7 @@ def test_a_segmenter_of_transformers_has_it_one_level_down(tmp_path):
 def test_a_config_that_cannot_be_read_is_refused(content, tmp_path):
     (tmp_path / "file.pth").touch()
     (tmp_path / "config.json").write_bytes(content)
-    with pytest.raises(ValueError, match=r"config\.json', which tells what its tensors do not, is no JSON; mend it"):
+    with pytest.raises(ValueError, match=r"config\.json', which describes the network, is no valid JSON; correct it"):
         check_hub_config(tmp_path / "file.pth", DIALECTS["huggingface"])
 
 

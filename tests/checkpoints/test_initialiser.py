@@ -6,7 +6,6 @@ from mmengine.model import PretrainedInit
 from mmengine.registry import MODELS, WEIGHT_INITIALIZERS, DefaultScope
 
 from cnxv2_mm import ConvNeXtV2, Pretrained
-from cnxv2_mm.checkpoints import make_strict
 from cnxv2_mm.config.load import load_config
 from tests.checkpoints.peers import SMALL, build_mmpretrain, in_dialect, random_network
 
@@ -42,14 +41,6 @@ def test_a_list_ends_with_the_weights_wherever_they_stand(official):
     backbone = ConvNeXtV2(ARCH, init_cfg=[{"type": "Pretrained", "checkpoint": path}, constant])
     backbone.init_weights()
     assert_loaded(backbone, network)
-
-
-def test_mmengine_s_lenient_initialiser_is_never_used():
-    plain = {"type": "Pretrained", "checkpoint": "x"}
-    assert make_strict(plain) == {"type": "cnxv2_mm.Pretrained", "checkpoint": "x"}
-    assert make_strict([plain, {"type": "Constant"}])[-1]["type"] == "cnxv2_mm.Pretrained"
-    assert make_strict(None) is None
-    assert plain["type"] == "Pretrained"
 
 
 def test_other_initialisations_are_mmengine_s_own():

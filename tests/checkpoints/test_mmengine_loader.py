@@ -112,7 +112,7 @@ def test_damaged_and_absent_files_are_named(tmp_path):
         with pytest.raises(ValueError, match=rf"{name}\.pth' is (damaged|empty|a web page)"):
             CheckpointLoader.load_checkpoint(str(tmp_path / f"{name}.pth"))
     save_file(STATE, tmp_path / "weights.safetensors")
-    with pytest.raises(ValueError, match=r"is a safetensors file, which mmengine does not read"):
+    with pytest.raises(ValueError, match=r"is a safetensors file, which mmengine cannot read"):
         CheckpointLoader.load_checkpoint(str(tmp_path / "weights.safetensors"))
     with pytest.raises(FileNotFoundError, match=r"absent\.pth' does not exist"):
         CheckpointLoader.load_checkpoint(str(tmp_path / "absent.pth"))

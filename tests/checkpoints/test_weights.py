@@ -63,11 +63,14 @@ UNUSABLE = {
     "meta": (lambda: torch.ones(3, device="meta"), r"has a shape but no numbers \(it is on the meta device\)"),
     "expanded": (
         lambda: torch.ones(1).expand(10**12),
-        r"of shape \(1000000000000,\) stores fewer numbers than it shows \(stride \(0,\)\); save tensor\.contiguous",
+        r"of shape \(1000000000000,\) stores fewer numbers than its shape has \(stride \(0,\)\); save tensor\.c",
     ),
-    "one axis expanded": (lambda: torch.ones(3, 1).expand(3, 2), "stores fewer numbers than it shows"),
-    "a row of a matrix, expanded": (lambda: torch.ones(9, 9)[0].expand(3, 9), "stores fewer numbers than it shows"),
-    "overlapping": (lambda: torch.ones(10).as_strided((5, 5), (1, 1)), "stores fewer numbers than it shows"),
+    "one axis expanded": (lambda: torch.ones(3, 1).expand(3, 2), "stores fewer numbers than its shape has"),
+    "a row of a matrix, expanded": (
+        lambda: torch.ones(9, 9)[0].expand(3, 9),
+        "stores fewer numbers than its shape has",
+    ),
+    "overlapping": (lambda: torch.ones(10).as_strided((5, 5), (1, 1)), "stores fewer numbers than its shape has"),
 }
 
 

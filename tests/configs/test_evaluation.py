@@ -1,5 +1,6 @@
 """Evaluation at every published resolution, with the published crop rules, on a photograph."""
 
+import copy
 import math
 
 import cv2
@@ -17,7 +18,7 @@ from cnxv2_mm.checkpoints import convert
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.zoo import WEIGHTS
 from tests.configs.common import CONFIGS, ROOT, load, size_of
-from tests.configs.test_values import FROM_22K, IN1K
+from tests.configs.test_values import FROM_22K, IN1K, IN22K
 
 
 @pytest.fixture
@@ -80,12 +81,46 @@ def test_starting_weights_exist(path):
         _, name, file = start.checkpoint.split("/")
         (source,) = (other for other in CONFIGS if other.endswith(f"/{name}.py"))
         assert file == f"epoch_{load(source).train_cfg.max_epochs}.pth"
-        assert start.prefix == "backbone."
+        assert start.keys() == {"type", "checkpoint"}  # what is the encoder in it, the file's names tell
         mine, other = load(path).model.backbone, load(source).model.backbone
         assert (mine.arch, mine.get("use_grn", True)) == (other.arch, other.get("use_grn", True))
     else:
         assert start.checkpoint in WEIGHTS
         assert WEIGHTS[start.checkpoint].size == size_of(path)
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        (
+            "configs/fcmae/fcmae_convnext-v1-base_64xb64-800e_in1k.py",
+            "configs/imagenet/convnext-v1-base_32xb32-100e-fcmae_in1k.py",
+        ),
+        (IN22K["base"], FROM_22K["base", 224]),
+    ],
+)
+def test_the_encoder_is_found_in_what_another_config_leaves(source, path, tmp_path):
+    """Beside a decoder of like blocks, or a classifier and its averaged weights; no prefix says where it is."""
+    init_default_scope("mmpretrain")
+    models = [copy.deepcopy(load(name).model) for name in (source, path)]
+    for model in models:
+        model.backbone.arch = "atto"
+        if "head" in model:
+            model.head.in_channels = 320
+    weights = MODELS.build(models[0]).state_dict()
+    content = {"state_dict": weights}
+    if "head" in models[0]:
+        content["ema_state_dict"] = {f"module.{name}": tensor for name, tensor in weights.items()}
+    torch.save(content, tmp_path / "epoch_1.pth")
+    models[1].backbone.init_cfg.checkpoint = str(tmp_path / "epoch_1.pth")
+    model = MODELS.build(models[1])
+    model.init_weights()
+    mine = model.backbone.state_dict()
+    same = [
+        name for name, tensor in mine.items() if torch.equal(tensor, weights.get(f"backbone.{name}", torch.empty(0)))
+    ]
+    new = mine.keys() - set(same)
+    assert new <= {"norm3.weight", "norm3.bias"}  # the norm of the output, which FCMAE has none of
 
 
 def test_multi_scale_test_of_segmentation():

@@ -14,7 +14,6 @@ from tests.configs.common import ROOT
 # What every recipe here gets, before what its data needs. Widths and depths of the smallest network that has all parts.
 SIZES = """
 backbone = dict(arch=dict(_delete_=True, depths=(1, 1, 2, 1), channels=(8, 16, 32, 64)))
-start = dict(prefix="backbone.")  # and a file, instead of published weights
 loading = dict(num_workers=0, persistent_workers=False)
 """
 CLASSES = tuple(map(str, range(10)))
@@ -56,7 +55,7 @@ default_hooks = dict(checkpoint=dict(interval=2))
 CLASSIFICATION = """
 model = dict(
     data_preprocessor=dict(num_classes=10),
-    backbone=dict(backbone, init_cfg=dict(start, checkpoint="{weights}")),
+    backbone=dict(backbone, init_cfg=dict(checkpoint="{weights}")),
     head=dict(in_channels=64, num_classes=10),
 )
 train_pipeline = _base_.train_pipeline
@@ -68,7 +67,7 @@ default_hooks = dict(checkpoint=dict(interval=1))
 VALIDATION = "val_dataloader = dict(loading, dataset=dict({data}))\nval_evaluator = dict(topk=(1,))\n"
 DETECTION = """
 model = dict(
-    backbone=dict(backbone, init_cfg=dict(start, checkpoint="{weights}")),
+    backbone=dict(backbone, init_cfg=dict(checkpoint="{weights}")),
     neck=dict(in_channels=[8, 16, 32, 64], out_channels=16),
     rpn_head=dict(in_channels=16, feat_channels=16),
     roi_head=dict(
@@ -91,7 +90,7 @@ train_cfg = dict(max_epochs=1)
 SEGMENTATION = """
 model = dict(
     data_preprocessor=dict(size=(64, 64)),
-    backbone=dict(backbone, init_cfg=dict(start, checkpoint="{weights}")),
+    backbone=dict(backbone, init_cfg=dict(checkpoint="{weights}")),
     decode_head=dict(in_channels=[8, 16, 32, 64], channels=16),
     auxiliary_head=dict(in_channels=32, channels=16),
     test_cfg=dict(crop_size=(64, 64), stride=(43, 43)),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cnxv2_mm import ConvNeXtV2
-from cnxv2_mm.layouts import Layout, find_masked_layout
+from cnxv2_mm.layouts import MaskedLayout, find_masked_layout
 from cnxv2_mm.masking import enlarge, random_visible
 from tests.conftest import photographs, relative_error, wake_grn
 
@@ -153,10 +153,18 @@ class MaskedLayoutContract:
         images, visible = photographs(3), random_visible(3, (3, 2), 3)
         assert relative_error(self.encode(backbone, images, visible), self.encode(bare, images, visible)) < 1e-5
 
-    def cells(self) -> tuple[Layout, Tensor]:
+    def cells(self) -> tuple[MaskedLayout, Tensor]:
         """The first stage's layout of three images, and cells that it stores."""
         layout = find_masked_layout(self.layout).of_patches(random_visible(3, (3, 2), 2), 2, 32)
         return layout, layout.embed(photographs(3), nn.Conv2d(3, 8, 4, stride=4)).detach()
+
+    def test_it_says_whether_x_is_a_batch_of_visible_cells(self):
+        """Oracle: the sums over each row of x are those over each image's map, and hidden cells count nothing there."""
+        layout, x = self.cells()
+        assert isinstance(layout, MaskedLayout)
+        is_batch = x.ndim > 2 and len(x) == layout.num_images
+        is_batch = is_batch and torch.allclose(x.flatten(1, -2).sum(1), layout.to_dense(x).sum((1, 2)), atol=1e-4)
+        assert layout.is_batch_of_visible_cells == is_batch
 
     def test_a_value_for_each_image_reaches_its_cells_alone(self):
         layout, x = self.cells()

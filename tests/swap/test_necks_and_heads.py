@@ -106,7 +106,7 @@ def test_a_head_that_cannot_read_the_maps_is_refused(head, why):
     assert caught.value.kind == "head"
     assert f"aux ({head['type']}) cannot be made to read maps of 40, 80, 160, 320 channels" in caught.value.reason
     assert why in caught.value.reason
-    assert "README.md" in caught.value.by_hand
+    assert "docs/swap.md" in caught.value.by_hand
 
 
 def test_a_head_that_gives_something_else_is_refused():

@@ -103,7 +103,7 @@ def test_momentum_has_no_schedule_any_more():
 
 def test_a_config_without_one_optimiser_is_left_alone():
     cfg = Config({"model": {}})
-    assert use_adamw(cfg, ()) == ["optimiser: kept, the config has none"]
+    assert use_adamw(cfg, ()) == ["optimiser: not changed, because the config has none"]
     several = {"optim_wrapper": {"generator": {"optimizer": SGD}, "constructor": "Two"}}
     cfg = Config(several)
     use_adamw(cfg, ())

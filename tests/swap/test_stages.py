@@ -72,7 +72,7 @@ def test_strides_that_convnext_does_not_have_are_refused(strides):
 
 
 def test_cells_that_do_not_fill_the_image_are_refused():
-    with pytest.raises(SwapRefused, match="no whole stride"):
+    with pytest.raises(SwapRefused, match="not a whole number"):
         choose_stages(Maps(((NUM_IMAGES, 7, 31, 15),)), False)
 
 

@@ -177,11 +177,11 @@ def test_stages_that_are_left_out_and_a_smaller_network_are_named():
     resnet = {"type": "ResNet", "depth": 50, "num_stages": 3, "strides": (1, 2, 2), "dilations": (1, 1, 1)}
     swapped = swap_config(segmenter({**resnet, "out_indices": (2,)}, 1024), "tiny", checkpoint="none")
     assert "8.54 M -> 12.4 M parameters" in swapped.notes[0]  # torchvision's: conv1, bn1, layer1 to layer3
-    assert "backbone: its last 1 of 4 stages are left out: no old map is so coarse" in swapped.notes
+    assert any("only its first 3 of 4 stages are used" in note for note in swapped.notes)
     assert not any("quarter" in note for note in swapped.notes)
     smaller = swap_config("mmdet::retinanet/retinanet_r50_fpn_1x_coco.py", "atto", checkpoint="none")
     assert "23.5 M -> 3.39 M parameters" in smaller.notes[0]
-    assert "backbone: less than a quarter of the old one's parameters; a larger --arch has more" in smaller.notes
+    assert any("less than a quarter of the old one's parameters" in note for note in smaller.notes)
 
 
 def test_what_else_the_old_backbone_says_of_itself_is_kept():

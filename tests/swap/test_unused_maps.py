@@ -6,7 +6,7 @@ import torch
 from mmengine.registry import MODELS
 
 from cnxv2_mm.swap.old_backbone import Maps
-from cnxv2_mm.swap.unused_maps import drop_unread
+from cnxv2_mm.swap.unused_maps import drop_unused_maps
 
 MAPS = Maps(((2, 8, 64, 32), (2, 16, 32, 16), (2, 24, 16, 8), (2, 32, 8, 4)))
 FPN = {"type": "FPN", "in_channels": [8, 16, 24, 32], "out_channels": 4, "start_level": 1, "num_outs": 5}
@@ -38,7 +38,7 @@ def assert_same_results(before, after, maps, scope):
 def test_a_neck_that_starts_later_gets_fewer_maps():
     for extra in (False, "on_input", "on_output"):
         model = {"neck": {**FPN, "add_extra_convs": extra}}
-        maps, _ = drop_unread(model, MAPS, "mmdet")
+        maps, _ = drop_unused_maps(model, MAPS, "mmdet")
         assert maps.channels == (16, 24, 32)
         assert model["neck"] == {**FPN, "add_extra_convs": extra, "in_channels": [16, 24, 32], "start_level": 0}
         assert_same_results({**FPN, "add_extra_convs": extra}, model["neck"], maps, "mmdet")
@@ -47,7 +47,7 @@ def test_a_neck_that_starts_later_gets_fewer_maps():
 def test_a_neck_that_ends_earlier_gets_fewer_maps():
     before = {**FPN, "start_level": 0, "end_level": 2, "num_outs": 3}
     model = {"neck": before}
-    maps, _ = drop_unread(model, MAPS, "mmdet")
+    maps, _ = drop_unused_maps(model, MAPS, "mmdet")
     assert maps.channels == (8, 16, 24)
     assert_same_results(before, model["neck"], maps, "mmdet")
 
@@ -55,7 +55,7 @@ def test_a_neck_that_ends_earlier_gets_fewer_maps():
 def test_a_neck_between_two_levels_counts_from_the_maps_that_are_left():
     before = {**FPN, "start_level": 1, "end_level": 2, "num_outs": 2}
     model = {"neck": before}
-    maps, _ = drop_unread(model, MAPS, "mmdet")
+    maps, _ = drop_unused_maps(model, MAPS, "mmdet")
     assert maps.channels == (16, 24)
     assert (model["neck"]["start_level"], model["neck"]["end_level"]) == (0, 1)
     assert_same_results(before, model["neck"], maps, "mmdet")
@@ -64,14 +64,14 @@ def test_a_neck_between_two_levels_counts_from_the_maps_that_are_left():
 def test_of_a_chain_of_necks_the_first_reads_the_maps():
     last = {"type": "BFP", "in_channels": 4, "num_levels": 5}
     model = {"neck": [FPN, last], "bbox_head": {"type": "Anything"}}
-    assert drop_unread(model, MAPS, "mmdet")[0].channels == (16, 24, 32)
+    assert drop_unused_maps(model, MAPS, "mmdet")[0].channels == (16, 24, 32)
     assert model["neck"][1] == last
 
 
 def test_heads_count_the_maps_that_are_left():
     auxiliary = [{**FCN, "in_channels": 16, "in_index": 1}, {**FCN, "in_index": -1}]
     model = {"decode_head": FCN, "auxiliary_head": list(auxiliary)}
-    maps, _ = drop_unread(model, MAPS, "mmseg")
+    maps, _ = drop_unused_maps(model, MAPS, "mmseg")
     assert maps.channels == (16, 32)
     assert [model["decode_head"]["in_index"], *(head["in_index"] for head in model["auxiliary_head"])] == [1, 0, 1]
     for before, after in zip((FCN, *auxiliary), (model["decode_head"], *model["auxiliary_head"]), strict=True):
@@ -92,7 +92,7 @@ def test_a_map_that_a_head_takes_besides_its_index_stays():
         "norm_cfg": {"type": "BN"},
     }
     model = {"decode_head": head}
-    maps, _ = drop_unread(model, MAPS, "mmseg")
+    maps, _ = drop_unused_maps(model, MAPS, "mmseg")
     assert maps.channels == (8, 32)
     assert_same_results(head, model["decode_head"], maps, "mmseg")
 
@@ -102,7 +102,7 @@ def test_nothing_changes_where_all_maps_are_read_or_a_part_does_not_tell():
     needs_more_than_maps = {"decode_head": FCN, "seg_head": {"type": "mmdet.MaskRCNN"}}
     for model, scope in ((whole, "mmdet"), (needs_more_than_maps, "mmseg")):
         before = deepcopy(model)
-        assert drop_unread(model, MAPS, scope) == (MAPS, False)
+        assert drop_unused_maps(model, MAPS, scope) == (MAPS, False)
         assert model == before
 
 
@@ -110,7 +110,7 @@ def test_a_map_that_is_taken_and_not_used_is_told():
     """NASFCOS's neck asks the second map to the fourth for their sizes, wherever it starts."""
     neck = {"type": "NASFCOS_FPN", "in_channels": [8, 16, 24, 32], "out_channels": 8, "start_level": 1, "num_outs": 5}
     model = {"neck": neck}
-    assert drop_unread(model, MAPS, "mmdet") == (MAPS, True)
+    assert drop_unused_maps(model, MAPS, "mmdet") == (MAPS, True)
     assert model["neck"] is neck
 
 
@@ -126,8 +126,8 @@ def test_heads_that_need_more_than_maps_are_believed_their_indices():
         "norm_cfg": {"type": "BN"},
     }
     model = {"decode_head": [{**FCN, "in_channels": 24, "in_index": 2}, ocr]}
-    maps, unread = drop_unread(model, MAPS, "mmseg")
-    assert (maps.channels, unread) == ((24, 32), False)
+    maps, unused = drop_unused_maps(model, MAPS, "mmseg")
+    assert (maps.channels, unused) == ((24, 32), False)
     assert [head["in_index"] for head in model["decode_head"]] == [0, 1]
 
 
@@ -144,7 +144,7 @@ def test_indices_that_a_head_never_reads_are_dropped():
         "norm_cfg": {"type": "BN"},
     }
     model = {"decode_head": encoding, "auxiliary_head": {**FCN, "in_channels": 24, "in_index": 2}}
-    maps, _ = drop_unread(model, MAPS, "mmseg")
+    maps, _ = drop_unused_maps(model, MAPS, "mmseg")
     assert maps.channels == (24, 32)
     assert (model["decode_head"]["in_index"], model["decode_head"]["in_channels"]) == ((0, 1), (24, 32))
     assert_same_results(encoding, model["decode_head"], maps, "mmseg")

@@ -2,6 +2,7 @@
 
 import pytest
 from mmengine.config import Config
+from mmengine.model import PretrainedInit
 
 from cnxv2_mm import zoo
 from cnxv2_mm.swap.refusal import SwapRefused
@@ -61,3 +62,15 @@ def test_weights_of_the_old_network_are_forgotten():
     assert config.model.reid.init_cfg == other["init_cfg"]
     assert all(name in notes[0] for name in ("open", "faster.pth", "all.pth"))
     assert forget_old_weights(config, [config.model]) == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["Pretrained", "PretrainedInit", "mmengine.model.weight_init.PretrainedInit", PretrainedInit]
+)
+def test_whatever_stands_for_loading_a_file_is_forgotten(kind):
+    owner = {"type": "FasterRCNN", "init_cfg": {"type": kind, "checkpoint": "faster.pth"}}
+    (note,) = forget_old_weights(Config(), [owner])
+    assert "init_cfg of FasterRCNN: 'faster.pth'" in note
+    assert owner["init_cfg"] is None
+    owner["init_cfg"] = {"type": "Normal", "layer": "Linear"}
+    assert forget_old_weights(Config(), [owner]) == []

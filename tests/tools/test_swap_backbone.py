@@ -27,7 +27,7 @@ def test_the_new_config_and_its_reasons(main, tmp_path, capsys):
     assert without_scopes(load_config(str(file)).to_dict()) == without_scopes(expected.to_dict())
     lines = file.read_text().splitlines()
     assert lines[0] == f"# - Written by tools/swap_backbone.py from {RETINANET}."
-    assert lines[1].startswith("# - backbone: cnxv2_mm.ConvNeXtV2 in the place of ResNet")
+    assert lines[1].startswith("# - backbone: cnxv2_mm.ConvNeXtV2 replaces ResNet")
     header = " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
     # mmdet's schedule_1x.py and its 8 GPUs of two images.
     assert "for 16 images per step" in header

@@ -4,7 +4,6 @@ import pytest
 
 from cnxv2_mm import command_line
 from cnxv2_mm.zoo import WEIGHTS
-from cnxv2_mm.zoo.index import index_files
 from tests.tools.conftest import load_tool
 from tests.zoo.files import WEB_PAGE, torch_legacy
 from tests.zoo.server import serve
@@ -57,7 +56,7 @@ def test_the_printed_table_has_every_address_in_one_piece_and_the_licence(capsys
 
 
 def test_a_choice_of_nothing_is_said():
-    with pytest.raises(SystemExit, match="no published weight is like that"):
+    with pytest.raises(SystemExit, match="no published weight fits all of these options"):
         zoo.main(["list", "--source", "huggingface", "--training", "fcmae"])
 
 
@@ -85,8 +84,3 @@ def test_download_fails_in_one_line(tmp_path, monkeypatch):
         error = complaint(server.address("epoch_100.pth"), tmp_path)
     assert error.startswith("zoo: cannot download http://127.0.0.1")
     assert "web page" in error
-
-
-def test_index_writes_the_files_of_the_index(tmp_path):
-    zoo.main(["index", "--to", str(tmp_path)])
-    assert {path: (tmp_path / path).read_text() for path in index_files()} == index_files()

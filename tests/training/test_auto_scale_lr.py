@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from cnxv2_mm.config.load import load_config
-from cnxv2_mm.training.run import scale_learning_rate
+from cnxv2_mm.training.auto_scale_lr import scale_learning_rate
 from tests.test_structure import ROOT
 
 CONFIGS = [
@@ -44,3 +44,21 @@ def test_the_base_batch_is_that_of_the_name(path: Path):
 
 def test_there_are_configs():
     assert CONFIGS
+
+
+def test_accumulated_images_count_when_the_learning_rate_is_scaled():
+    """mmengine's factor is batch x processes / base: with 8 x 64 images, accumulated 8 times, it must come out as 1."""
+    wrapper = {"type": "OptimWrapper", "accumulative_counts": 8}
+    config = Config({"auto_scale_lr": {"base_batch_size": 4096}, "optim_wrapper": wrapper})
+    for _ in range(2):  # the second time, on the config that the first run wrote into its folder
+        scale_learning_rate(config)
+        assert config.auto_scale_lr.enable
+        assert 8 * 64 / config.auto_scale_lr.base_batch_size == 1
+    plain = Config({"auto_scale_lr": {"base_batch_size": 512}, "optim_wrapper": {"type": "OptimWrapper"}})
+    scale_learning_rate(plain)
+    assert plain.auto_scale_lr.base_batch_size == 512
+
+
+def test_a_config_that_does_not_say_its_batch_size():
+    with pytest.raises(ValueError, match=r"--auto-scale-lr: .* Add auto_scale_lr=dict\(base_batch_size=\.\.\.\)"):
+        scale_learning_rate(Config({"optim_wrapper": {"type": "OptimWrapper"}}))

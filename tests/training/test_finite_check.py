@@ -14,7 +14,7 @@ from mmengine.structures import BaseDataElement
 
 from cnxv2_mm.checkpoints import allow_checkpoint_types
 from cnxv2_mm.training.finite_check import FiniteCheckHook, _files
-from cnxv2_mm.training.run import build_runner
+from cnxv2_mm.training.runner import build_runner
 from tests.test_structure import ROOT
 from tests.tools.conftest import CONFIG as DIGITS
 from tests.tools.conftest import load_tool
@@ -203,8 +203,7 @@ TWO = """
 import sys
 import torch.distributed as torch_dist
 from mmengine.config import Config
-from cnxv2_mm.training.run import build_runner
-from cnxv2_mm.training.run import leave_processes
+from cnxv2_mm.training.runner import build_runner, leave_processes
 from tests.training.test_finite_check import At, poison_images
 
 file, rank, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
 from mmengine.optim import OptimWrapper
 from torch import nn
 from torch.distributed.fsdp import (
@@ -36,6 +37,8 @@ def test_averaged_weights_are_refused():
     strategy = {"type": "cnxv2_mm.FSDPStrategy"}
     with pytest.raises(ValueError, match=r"EMAHook.*set custom_hooks=\[\]"):
         check_hooks(Config({"strategy": strategy, "custom_hooks": hooks}))
+    with pytest.raises(ValueError, match="EMAHook"):  # classes in the place of names
+        check_hooks(Config({"strategy": {"type": FSDPStrategy}, "custom_hooks": [{"type": EMAHook}]}))
     check_hooks(Config({"strategy": strategy, "custom_hooks": hooks[:1]}))
     check_hooks(Config({"custom_hooks": hooks}))
 

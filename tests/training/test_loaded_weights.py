@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cnxv2_mm.training.loaded_weights import filled_parameters
 from tests.tools.conftest import CONFIG, load_tool
 from tests.tools.toy_digits import DigitClassifier
 
@@ -76,3 +77,15 @@ def test_resuming_needs_every_parameter(train):
     del weights["conv.bias"]
     with pytest.raises(ValueError, match=r"lacks 1 of the model's 4 parameters.*\(conv\.bias\)"):
         train(weights, resume=True)
+
+
+def test_a_compiled_part_is_filled_by_what_a_run_with_it_saved():
+    """Oracle: PyTorch's strict loading, which takes the first file and refuses the second."""
+    model = torch.nn.ModuleDict({"backbone": torch.compile(torch.nn.Linear(2, 2)), "head": torch.nn.Linear(2, 2)})
+    saved = model.state_dict()
+    model.load_state_dict(saved)
+    assert all(filled_parameters(model, {"state_dict": saved}).values())
+    plain = {name.replace("_orig_mod.", ""): tensor for name, tensor in saved.items()}
+    with pytest.raises(RuntimeError, match="Missing key"):
+        model.load_state_dict(plain)
+    assert sum(filled_parameters(model, {"state_dict": plain}).values()) == 2

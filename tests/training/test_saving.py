@@ -16,7 +16,7 @@ from mmengine.hooks import CheckpointHook
 
 from cnxv2_mm.checkpoints import is_whole
 from cnxv2_mm.training.resuming import _last_checkpoint
-from cnxv2_mm.training.run import build_runner
+from cnxv2_mm.training.runner import build_runner
 from cnxv2_mm.training.saving import write_whole
 from tests.tools.conftest import CONFIG
 

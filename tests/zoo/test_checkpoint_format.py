@@ -44,7 +44,7 @@ def test_a_truncated_file_is_damaged(share, kind, tmp_path):
     path = save(kind, tmp_path / "file.pth")
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(ValueError, match=r"file\.pth' is (empty|damaged).*; get or write it anew"):
+    with pytest.raises(ValueError, match=r"file\.pth' is (empty|damaged).*; download it or save it again"):
         read_tensors(path)
 
 
@@ -67,7 +67,7 @@ def test_a_flipped_bit_of_an_archive_is_found_or_changes_nothing(tmp_path):
             assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
     assert len(messages) > 100  # most of the bytes are numbers
     assert [
-        message for message in messages if "could run code" in message or "get or write it anew" not in message
+        message for message in messages if "could run code" in message or "download it or save it again" not in message
     ] == []
 
 
@@ -94,7 +94,7 @@ def table_of_tensors(*spans, data):
 )
 def test_a_safetensors_header_that_does_not_agree_is_refused(content, problem, tmp_path):
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(ValueError, match=rf"is damaged \(.*{problem}.*\); get or write it anew"):
+    with pytest.raises(ValueError, match=rf"is damaged \(.*{problem}.*\); download it or save it again"):
         recognise(tmp_path / "file")
 
 
@@ -112,7 +112,7 @@ def test_the_entry_with_the_wrong_checksum_is_named(tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(TENSORS["a.weight"].numpy().tobytes()) + 500] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"file\.pth' is damaged \(Bad CRC-32 for file 'file/data/0'\); get or write"):
+    with pytest.raises(ValueError, match=r"file\.pth' is damaged \(Bad CRC-32 for file 'file/data/0'\); download it"):
         read_tensors(path)
 
 
@@ -175,7 +175,7 @@ STRANGERS = {
     "gzip": (gzip.compress(b"weights"), "is compressed .gzip.; unpack it with gunzip"),
     "lfs": (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
-        "is a pointer of git-LFS, which stands for the checkpoint: run `git lfs pull`",
+        "is a pointer of git-LFS in the place of the checkpoint: run `git lfs pull`",
     ),
     "index": (
         json.dumps(INDEX).encode(),
@@ -207,7 +207,8 @@ def test_another_zip_archive_is_to_be_unpacked(tmp_path):
         for i in range(5):
             file.writestr(f"epoch_{i}.pth", b"numbers")
     with pytest.raises(
-        ValueError, match=r"is a zip archive, but none of torch\.save \(it holds 'epoch_0\.pth', .*\.\.\.\); unpack it"
+        ValueError,
+        match=r"is a zip archive, but not one of torch\.save \(it holds 'epoch_0\.pth', .*\.\.\.\); unpack",
     ):
         read_tensors(tmp_path / "weights.zip")
 

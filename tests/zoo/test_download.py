@@ -3,8 +3,13 @@
 What hostile servers send is in ``test_hostile_servers.py``.
 """
 
+import errno
 import hashlib
+import os
+import queue
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -205,13 +210,41 @@ def test_of_many_only_one_downloads(server, target):
     assert len(server.requests) == 1
 
 
-def test_a_folder_without_locks_is_warned_of(server, target, monkeypatch):
-    messages = []
-    monkeypatch.setattr(module, "fcntl", None)
-    monkeypatch.setattr(module, "print_log", lambda message, **_: messages.append(message))
+@pytest.fixture
+def messages(monkeypatch):
+    """What is logged, as it comes."""
+    messages = queue.Queue()
+    monkeypatch.setattr(module, "print_log", lambda message, **_: messages.put(message))
+    return messages
+
+
+def test_a_second_process_says_that_it_waits_until_the_first_is_gone(server, target, messages):
+    target.parent.mkdir()
+    hold = "import filelock, sys; a = filelock.FileLock(sys.argv[1]); a.acquire(); print('held', flush=True); input()"
+    command = [sys.executable, "-c", hold, target.with_name("weight.pth.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout.readline() == b"held\n"
+        second = threading.Thread(target=download, args=([server.address("a")], target))
+        second.start()
+        assert messages.get(timeout=60) == "another process is downloading weight.pth; waiting for it"
+        assert server.requests == []
+        first.kill()
+    second.join()
+    assert target.read_bytes() == server.content
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
+def test_a_folder_without_locks_is_no_obstacle(server, target, messages, monkeypatch, number):
+    """For the second error filelock has a lock of its own, a file that exists or does not."""
+
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", flock)
     download([server.address("a")], target)
     assert target.read_bytes() == server.content
-    assert any("start one process alone" in message for message in messages)
+    if number == errno.ENOLCK:
+        assert "start one process alone until weight.pth is there" in messages.get_nowait()
 
 
 def test_the_flaw_of_a_file_with_a_published_hash(tmp_path):

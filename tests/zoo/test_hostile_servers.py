@@ -83,7 +83,7 @@ class TestOldFilesWithoutALength:
 
     def test_are_refused(self, server, target):
         server.content, server.length = files.torch_legacy(0), None
-        refuse(server, target, "may be cut", requests=ATTEMPTS)
+        refuse(server, target, "its end may be missing", requests=ATTEMPTS)
 
     def test_are_taken_in_chunks(self, server, target):
         server.content, server.chunked = files.torch_legacy(0), True

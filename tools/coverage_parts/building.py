@@ -1,16 +1,16 @@
 """Models from published configs without the network and without fairscale: random weights, and a small BERT."""
 
-import copy
 import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
+from cnxv2_mm.config.build import build_on_meta
+from cnxv2_mm.config.entry import type_name
 from coverage_parts.search import values_of
 from coverage_parts.small_bert import small_bert
 
@@ -27,13 +27,8 @@ _SIDE = 64
 
 def build_without_numbers(config: Config) -> nn.Module:
     """Build the model of a config on the meta device, or with numbers if a constructor looks at some."""
-    model = _offline(config.model)
     init_default_scope(config.get("default_scope") or "mmengine")
-    try:
-        with torch.device("meta"):
-            return MODELS.build(copy.deepcopy(model))
-    except Exception:  # whatever is wrong with the config itself is raised again
-        return MODELS.build(model)
+    return build_on_meta(_offline(config.model))
 
 
 def build_model(config: Config) -> nn.Module:
@@ -73,7 +68,7 @@ def _offline(model: Any) -> Any:
                 changed[key] = "SyncBN"
             else:
                 changed[key] = _offline(value)
-        name_key = _BERT_NAMES.get(str(changed.get("type")).rpartition(".")[2])
+        name_key = _BERT_NAMES.get(type_name(changed))
         if name_key is not None:
             changed[name_key] = small_bert()
         return changed

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.config.load import shipped_config
 
 LIBRARIES = ("mmdet", "mmseg", "mmpretrain")
@@ -50,7 +51,7 @@ def backbones_of(model: Mapping[str, Any]) -> list[str]:
 def describe(model: Mapping[str, Any]) -> str:
     """Return what tells the models of one folder apart: the types of the model, its necks and its heads."""
     parts = dict.fromkeys(name for key, name in _parts(model) if _PART_KEY.fullmatch(key))
-    return ", ".join([_type_name(model), *parts])
+    return ", ".join([type_name(model), *parts])
 
 
 def _parts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -58,15 +59,10 @@ def _parts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for name, item in value.items():
             if isinstance(item, Mapping) and "type" in item:
-                yield str(name), _type_name(item)
+                yield str(name), type_name(item)
             yield from _parts(item, str(name))
     elif isinstance(value, list | tuple):
         for item in value:
             if isinstance(item, Mapping) and "type" in item:
-                yield key, _type_name(item)
+                yield key, type_name(item)
             yield from _parts(item, key)
-
-
-def _type_name(part: Mapping[str, Any]) -> str:
-    name = part["type"]
-    return (name if isinstance(name, str) else name.__name__).rpartition(".")[2]

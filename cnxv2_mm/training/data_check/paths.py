@@ -7,6 +7,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from cnxv2_mm.config.entry import type_name
+
 _COCO_TREE = """annotations/instances_train2017.json
 annotations/instances_val2017.json
 train2017/*.jpg
@@ -50,7 +52,7 @@ def check_paths(config: Config, loaders: Sequence[str]) -> None:
         for key, metric in _metrics(evaluator, config.get(evaluator)):
             path = metric.get("ann_file")
             if isinstance(path, str) and is_local(metric, path) and not Path(path).exists():
-                complaints.append(f"{key}: {_type_name(metric)} needs {path}, which does not exist.")
+                complaints.append(f"{key}: {type_name(metric) or 'metric'} needs {path}, which does not exist.")
     if complaints:
         raise FileNotFoundError("\n".join(complaints))
 
@@ -79,11 +81,11 @@ def _metrics(key: str, evaluator: Any) -> Iterator[tuple[str, Mapping]]:
 def _paths(dataset: Mapping) -> Iterator[Path]:
     """Yield the root, the annotation file and the folders of one dataset, as the libraries join them."""
     root = dataset.get("data_root") or ""
-    if _type_name(dataset) in _DOWNLOADED and dataset.get("download", True):
+    if type_name(dataset) in _DOWNLOADED and dataset.get("download", True):
         return
     prefixes = dataset.get("data_prefix") or ""
     relative = [dataset.get("ann_file") or "", *(prefixes.values() if isinstance(prefixes, Mapping) else [prefixes])]
-    if _type_name(dataset) == "ImageNet" and not any(relative):
+    if type_name(dataset) == "ImageNet" and not any(relative):
         relative.append(dataset.get("split") or "")
     for path in (root, *(str(Path(root) / path) for path in relative if path and is_local(dataset, path))):
         if path and is_local(dataset, root):
@@ -96,19 +98,13 @@ def is_local(entry: Mapping, path: str) -> bool:
     return backend in ("local", "disk") and not _REMOTE.match(path)
 
 
-def _type_name(entry: Mapping) -> str:
-    """Return the class's bare name; a config may hold the class itself or its name with a scope before it."""
-    kind = entry.get("type", "dataset")
-    return kind.rpartition(".")[2] if isinstance(kind, str) else kind.__name__
-
-
 def _complaint(key: str, dataset: Mapping, missing: Sequence[Path]) -> str:
     root = dataset.get("data_root")
     paths = ", ".join(map(str, missing))
     option = f"{key}.data_root" if root else f"{key}.data_prefix"
     tree = "\n".join(f"    {line}" for line in _expected_tree(dataset).splitlines())
     return (
-        f"{key}: {_type_name(dataset)} needs {paths}, which does not exist. "
+        f"{key}: {type_name(dataset) or 'dataset'} needs {paths}, which does not exist. "
         f"Expected under {root or 'the folders of data_prefix'}:\n{tree}\n"
         f"Put the data there or point to it, e.g. --cfg-options {option}=/path/to/data"
     )
@@ -121,6 +117,6 @@ def _expected_tree(dataset: Mapping) -> str:
         return _SEGMENTATION_TREE
     if ann_file.endswith(".json"):
         return _COCO_TREE
-    if _type_name(dataset) in ("ImageNet", "ImageNet21k", "CustomDataset") and dataset.get("with_label", True):
+    if type_name(dataset) in ("ImageNet", "ImageNet21k", "CustomDataset") and dataset.get("with_label", True):
         return _CLASS_FOLDER_TREE
     return _IMAGE_FOLDER_TREE

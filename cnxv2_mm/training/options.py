@@ -1,25 +1,14 @@
-"""From a config and the usual OpenMMLab options to a ``Runner``: what ``tools/train.py`` and ``tools/test.py`` share.
-
-Every function edits the config in place and says in the log what a user could not guess.
-"""
+"""The options that ``tools/train.py`` and ``tools/test.py`` share, and what each of them changes in a config."""
 
 import argparse
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
 from cnxv2_mm.checkpoints import trust_pickle
 from cnxv2_mm.training.cpu_processes import prepare_cpu_processes
-from cnxv2_mm.training.finite_check import add_finite_check
-from cnxv2_mm.training.fsdp import check_hooks
-from cnxv2_mm.training.sample_check import check_samples
-from cnxv2_mm.training.saving import protect_checkpoints
-from cnxv2_mm.training.seeding import make_repeatable
 
 _LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -43,7 +32,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def set_run(config: Config, args: argparse.Namespace) -> None:
-    """Set what every run has: working folder, launcher and loaders, from the common arguments."""
+    """Set what every run has, from the common options: working folder, launcher, loaders. Edits the config in place."""
     if args.trust_pickle:
         trust_pickle()
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
@@ -58,11 +47,11 @@ def set_run(config: Config, args: argparse.Namespace) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Refuse a working folder that cannot be made or written into; it is not made yet.
+    """Refuse a working folder that cannot be made or written into. The folder is not made here.
 
     Raises:
-        PermissionError: no right to write, or a disk that is read only.
-        NotADirectoryError: a file has the name of the folder, or of one above it.
+        PermissionError: There is no right to write, or the disk is read only.
+        NotADirectoryError: A file has the name of the folder, or of a folder above it.
     """
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
@@ -72,10 +61,16 @@ def check_writable(folder: Path) -> None:
 
 
 def set_loaders(config: Config, *, pin_memory: bool, persistent_workers: bool) -> None:
-    """Complete the loaders; False switches an option off, True leaves it as the config has it.
+    """Complete the data loaders of a config.
 
-    mmpretrain's configs rely on what its own tool adds (collating into one tensor, pinned memory, persistent workers),
-    so it is added here for its scope. Persistent workers need workers: without any the option is dropped.
+    mmpretrain's own tool adds three options to its configs: collating into one tensor, pinned memory and persistent
+    workers. For configs with its scope they are added here. Without workers, persistent workers are switched off, since
+    PyTorch refuses them.
+
+    Args:
+        config: A whole config; edited in place.
+        pin_memory: False switches it off; True leaves what the config says.
+        persistent_workers: False switches them off; True leaves what the config says.
     """
     for name in _LOADERS:
         loader = config.get(name)
@@ -92,53 +87,5 @@ def set_loaders(config: Config, *, pin_memory: bool, persistent_workers: bool) -
 
 
 def drop_validation(config: Config) -> None:
-    """Train without ever validating."""
+    """Remove validation from a config, so that a training never validates."""
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
-
-
-def scale_learning_rate(config: Config) -> None:
-    """Scale learning rates by (images per optimiser step) / ``auto_scale_lr.base_batch_size``.
-
-    A step sees batch size x processes x ``optim_wrapper.accumulative_counts`` images. mmengine leaves the last factor
-    out, so that the number it is given is divided by it; ``images_per_step`` keeps the config's own.
-
-    Raises:
-        ValueError: the config does not say for which batch size its rates are meant.
-    """
-    settings = config.get("auto_scale_lr") or {}
-    if not settings.get("base_batch_size"):
-        raise ValueError(
-            "--auto-scale-lr: the config does not say for which total batch size its learning rate is meant. "
-            "Add auto_scale_lr=dict(base_batch_size=...), e.g. --cfg-options auto_scale_lr.base_batch_size=32"
-        )
-    settings.enable = True
-    settings.setdefault("images_per_step", settings.base_batch_size)
-    settings.base_batch_size = settings.images_per_step / config.optim_wrapper.get("accumulative_counts", 1)
-
-
-def build_runner(config: Config) -> Runner:
-    """Return the config's runner: mmengine's, or the registered one that ``runner_type`` names.
-
-    Raises:
-        ValueError: the config averages weights under FSDP.
-    """
-    check_hooks(config)
-    if "runner_type" in config:
-        config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly
-    runner = RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)
-    protect_checkpoints(runner)
-    make_repeatable(runner)
-    add_finite_check(runner)
-    check_samples(runner, config)
-    return runner
-
-
-def leave_processes() -> None:
-    """End the talk between the processes of a run, where there are several.
-
-    Left to the interpreter's end, the threads of it sometimes abort a run that has succeeded.
-    """
-    if torch.distributed.is_initialized():
-        with suppress(RuntimeError):  # another process has failed, and says so itself
-            torch.distributed.barrier()
-        torch.distributed.destroy_process_group()

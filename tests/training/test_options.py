@@ -1,11 +1,10 @@
-"""What the commands make of a config before its runner is built. The runs are in tests/tools."""
+"""What the options of the commands make of a config. The runs are in tests/tools."""
 
 import pytest
-from mmengine.config import Config
 
 from cnxv2_mm.config.load import load_config
-from cnxv2_mm.training import run
-from cnxv2_mm.training.run import check_writable, scale_learning_rate, set_loaders
+from cnxv2_mm.training import options
+from cnxv2_mm.training.options import check_writable, drop_validation, set_loaders
 
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
 CONVNEXT = "mmpretrain::convnext_v2/convnext-v2-atto_32xb32_in1k.py"
@@ -30,19 +29,6 @@ def test_loaders_get_what_mmpretrain_adds_and_keep_what_they_say():
     assert config.val_dataloader.pin_memory is False
 
 
-def test_accumulated_images_count_when_the_learning_rate_is_scaled():
-    """mmengine's factor is batch x processes / base: with 8 x 64 images, accumulated 8 times, it must come out as 1."""
-    wrapper = {"type": "OptimWrapper", "accumulative_counts": 8}
-    config = Config({"auto_scale_lr": {"base_batch_size": 4096}, "optim_wrapper": wrapper})
-    for _ in range(2):  # the second time, on the config that the first run wrote into its folder
-        scale_learning_rate(config)
-        assert config.auto_scale_lr.enable
-        assert 8 * 64 / config.auto_scale_lr.base_batch_size == 1
-    plain = Config({"auto_scale_lr": {"base_batch_size": 512}, "optim_wrapper": {"type": "OptimWrapper"}})
-    scale_learning_rate(plain)
-    assert plain.auto_scale_lr.base_batch_size == 512
-
-
 def test_a_working_folder_that_cannot_be_made(tmp_path, monkeypatch):
     check_writable(tmp_path / "new" / "run")
     assert not (tmp_path / "new").exists()
@@ -50,6 +36,13 @@ def test_a_working_folder_that_cannot_be_made(tmp_path, monkeypatch):
     with pytest.raises(NotADirectoryError, match=rf"work_dir='.*/file/run': {tmp_path}/file is a file"):
         check_writable(tmp_path / "file" / "run")
     # Whoever runs the tests may be root, who may write anywhere but on a disk that is read only.
-    monkeypatch.setattr(run.os, "access", lambda path, mode: path != tmp_path)
+    monkeypatch.setattr(options.os, "access", lambda path, mode: path != tmp_path)
     with pytest.raises(PermissionError, match=rf"{tmp_path} is not writable, choose another --work-dir"):
         check_writable(tmp_path / "new" / "run")
+
+
+def test_validation_can_be_left_out():
+    config = load_config(RETINANET)
+    drop_validation(config)
+    assert config.val_cfg is config.val_dataloader is config.val_evaluator is None
+    assert config.test_dataloader is not None

@@ -1,8 +1,7 @@
-"""Mixed precision: ``--amp``, on machines with and without an accelerator."""
+"""Mixed precision (``--amp``), with and without a GPU."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -11,6 +10,7 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from torch import nn
 
+from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.registry import OPTIM_WRAPPERS
 
 
@@ -30,17 +30,21 @@ class CpuAmpOptimWrapper(OptimWrapper):
 
 
 def use_amp(config: Config) -> None:
-    """Train in mixed precision.
+    """Change a config so that it trains in mixed precision.
 
-    A config that already does keeps its data type. On a CPU autocast knows bfloat16 only.
+    A config that already does keeps its data type. On a CPU the data type is always bfloat16.
+
+    Args:
+        config: A whole config; edited in place.
 
     Raises:
-        ValueError: the config has no optimiser wrapper, or neither ``OptimWrapper`` nor ``AmpOptimWrapper``.
+        ValueError: The config has no optimiser wrapper, or one that is neither ``OptimWrapper`` nor
+            ``AmpOptimWrapper``.
     """
     wrapper = config.get("optim_wrapper")
     if wrapper is None:
         raise ValueError("--amp changes optim_wrapper, and the config has none: add optim_wrapper=dict(optimizer=...).")
-    kind = _type_name(wrapper)
+    kind = type_name(wrapper) or "OptimWrapper"
     if kind not in ("OptimWrapper", "AmpOptimWrapper"):
         raise ValueError(
             f"--amp changes OptimWrapper to AmpOptimWrapper, but optim_wrapper.type is {kind!r}: drop --amp."
@@ -56,18 +60,13 @@ def use_amp(config: Config) -> None:
 
 
 def check_amp_device(config: Config) -> None:
-    """Refuse mmengine's mixed precision on a machine without accelerator, with the way out.
+    """Refuse mmengine's mixed precision on a machine without an accelerator, where it cannot run.
 
     Raises:
-        ValueError: ``AmpOptimWrapper`` on the CPU.
+        ValueError: The config has ``AmpOptimWrapper`` and the machine has a CPU alone.
     """
-    if get_device() == "cpu" and _type_name(config.get("optim_wrapper") or {}) == "AmpOptimWrapper":
+    if get_device() == "cpu" and type_name(config.get("optim_wrapper")) == "AmpOptimWrapper":
         raise ValueError(
             "optim_wrapper.type='AmpOptimWrapper' needs an accelerator and this machine has none: add --amp to train "
             "in bfloat16 on the CPU."
         )
-
-
-def _type_name(wrapper: Mapping[str, Any]) -> str:
-    kind = wrapper.get("type", "OptimWrapper")
-    return kind if isinstance(kind, str) else kind.__name__

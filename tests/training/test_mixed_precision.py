@@ -6,12 +6,12 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from cnxv2_mm.training import precision
-from cnxv2_mm.training.precision import check_amp_device, use_amp
+from cnxv2_mm.training import mixed_precision
+from cnxv2_mm.training.mixed_precision import check_amp_device, use_amp
 
 
 def test_amp_where_there_is_an_accelerator(monkeypatch):
-    monkeypatch.setattr(precision, "get_device", lambda: "cuda")
+    monkeypatch.setattr(mixed_precision, "get_device", lambda: "cuda")
     config = Config({"optim_wrapper": {"type": "OptimWrapper", "optimizer": {"type": "SGD"}}})
     use_amp(config)
     assert (config.optim_wrapper.type, config.optim_wrapper.loss_scale) == ("AmpOptimWrapper", "dynamic")

@@ -1,4 +1,4 @@
-"""What a test may add to a config: augmentation, and pictures of the predictions."""
+"""What ``tools/test.py`` can add to a config: test-time augmentation, and pictures of the predictions."""
 
 from copy import deepcopy
 
@@ -24,10 +24,16 @@ _DET_TTA_META_KEYS = ("img_id", "img_path", "ori_shape", "img_shape", "scale_fac
 
 
 def use_tta(config: Config) -> None:
-    """Test with augmentation: the config's ``tta_model`` and ``tta_pipeline``, or both mirror images.
+    """Change a config so that it tests with augmentation.
+
+    The config's ``tta_model`` and ``tta_pipeline`` are used. Where it has none, each image is tested as it is and
+    mirrored.
+
+    Args:
+        config: A whole config; edited in place.
 
     Raises:
-        ValueError: the config names neither and its library has no default.
+        ValueError: The config lacks one of them, and its library has no default.
     """
     scope = config.get("default_scope")
     missing = [key for key in ("tta_model", "tta_pipeline") if key not in config]
@@ -53,15 +59,16 @@ def use_tta(config: Config) -> None:
 
 
 def draw_predictions(config: Config, *, show: bool, show_dir: str | None, wait_time: float) -> None:
-    """Draw every test image with its prediction.
+    """Change a config so that a test draws every image with its prediction.
 
     Args:
-        show: open a window.
-        show_dir: folder for the pictures; None writes none.
-        wait_time: seconds that a window stays.
+        config: A whole config; edited in place.
+        show: Whether to open a window.
+        show_dir: Folder for the pictures; None writes none.
+        wait_time: Seconds that a window stays open.
 
     Raises:
-        ValueError: ``default_scope`` is no library with a visualisation hook.
+        ValueError: ``default_scope`` is not a library with a visualisation hook.
     """
     scope = config.get("default_scope")
     if scope not in _DRAWING:

@@ -1,16 +1,20 @@
 """Read back by the library that OpenMMLab's tools read it with."""
 
 import pytest
+from mmengine.config import Config
 from modelindex.load_model_index import load
 
 from cnxv2_mm.zoo import WEIGHTS
-from cnxv2_mm.zoo.index import index_files
 from tests.test_structure import ROOT
+from tests.tools.conftest import load_tool
+
+model_index = load_tool("model_index")
 
 
-@pytest.mark.parametrize("path", index_files())
-def test_the_committed_files_are_those_of_the_table(path):
-    assert (ROOT / path).read_text() == index_files()[path], "run `python tools/zoo.py index`"
+@pytest.mark.parametrize("path", model_index.index_files())
+def test_the_committed_files_are_those_that_the_command_writes(path, tmp_path):
+    model_index.main(["--to", str(tmp_path)])
+    assert (ROOT / path).read_text() == (tmp_path / path).read_text(), "run `python tools/model_index.py`"
 
 
 def test_openmmlabs_tools_read_every_weight():
@@ -21,6 +25,11 @@ def test_openmmlabs_tools_read_every_weight():
     assert models.keys() == WEIGHTS.keys()
     for name, model in models.items():
         weight = WEIGHTS[name]
+        recipe = Config.fromfile(ROOT / model.config)
+        loader = recipe.train_dataloader if weight.training == "fcmae" else recipe.test_dataloader
+        sizes = [step.get("crop_size") or step.get("scale") for step in loader.dataset.pipeline]
+        assert recipe.model.backbone.arch == weight.size
+        assert weight.resolution in sizes or (weight.resolution, weight.resolution) in sizes
         assert model.weights == weight.files["official"].address
         assert model.in_collection == "ConvNeXt V2"
         assert model.metadata.parameters == weight.parameters

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from cnxv2_mm.config.load import load_config
-from cnxv2_mm.training.test_time import draw_predictions, use_tta
+from cnxv2_mm.training.testing import draw_predictions, use_tta
 
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
 UPERNET = "mmseg::convnext/convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512.py"

@@ -1,0 +1,52 @@
+"""When our operations run in the place of PyTorch's modules, and when they must not.
+
+The plain modules run in these cases:
+
+- A model is recorded to run elsewhere (``torch.jit.trace``, ``torch.export``, the ONNX exporters). What runs the
+  recording does not know our operations. A recorded stem is a convolution, which takes images of any size; a matrix
+  product over blocks of pixels would be cut for the size that was recorded.
+- Somebody has hooked or replaced a module (a probe of its output, LoRA, quantisation): it has to be called.
+- Forward-mode derivatives are wanted, or gradients of gradients: only PyTorch's operations have formulas for them.
+- A model is compiled for a GPU: the compiler fuses a chain of elementwise operations, but cannot look into ours.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+
+def may_bypass(*modules: tuple[nn.Module, type[nn.Module]]) -> bool:
+    """Whether the arithmetic of modules may be done without calling them.
+
+    Args:
+        modules: Each with the class whose arithmetic it is. An instance of a subclass is always called: a subclass may
+            compute something else, and often has the same name (LoRA's and quantisation's are called ``Linear``, too).
+    """
+    recorded = is_traced() or torch.compiler.is_exporting()
+    return not recorded and not in_forward_mode() and all(_is_untouched(module, kind) for module, kind in modules)
+
+
+def is_traced() -> bool:
+    """Whether ``torch.jit.trace`` records what runs: sizes are tensors then."""
+    return torch.jit.is_tracing()  # type: ignore[attr-defined]  # public, but missing in the ``__all__`` of torch.jit
+
+
+def in_forward_mode() -> bool:
+    """Whether forward-mode derivatives may be wanted: a level for dual numbers is open."""
+    return forward_ad._current_level >= 0
+
+
+def may_be_differentiated_again() -> bool:
+    """In a backward pass: whether what it computes may itself be differentiated (``create_graph=True``)."""
+    return torch.is_grad_enabled() or in_forward_mode()
+
+
+def leave_to_compiler(x: Tensor) -> bool:
+    """Whether the compiler is at work and by itself fuses elementwise operations on ``x`` well."""
+    return torch.compiler.is_compiling() and x.device.type != "cpu"
+
+
+def _is_untouched(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether a module is of exactly that class, has no hooks, and its ``forward`` is that of its class."""
+    hooked = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    return type(module) is kind and not hooked and "forward" not in module.__dict__

@@ -1,0 +1,107 @@
+"""For developers: write the zoo's table in the form that OpenMMLab's tools read, after a change of the table.
+
+python tools/model_index.py
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mmengine
+
+from cnxv2_mm import command_line
+from cnxv2_mm.zoo import WEIGHTS, Weight
+
+ROOT = Path(__file__).parents[1]
+_COLLECTION = "ConvNeXt V2"
+_METAFILE = "configs/metafile.yml"
+_HEADER = "# Written by `python tools/model_index.py` from cnxv2_mm/zoo/table.py; change that, not this.\n"
+_NOTICE = """# The weights are CC-BY-NC 4.0 (no commercial use) and not part of this repository.
+# Every accuracy is the paper's (arXiv 2301.00808), none was measured here.
+"""
+# The recipe in configs/ that a weight was trained by; "*" stands for batch and epochs.
+_RECIPES = {
+    "fcmae": "fcmae/fcmae_convnextv2-{size}_64xb64-1600e_in1k.py",
+    "in1k": "imagenet/convnextv2-{size}_32xb32-*_in1k.py",
+    "in22k_in1k": "imagenet/convnextv2-{size}_in22k-pre_*_in1k{resolution}.py",
+}
+_TRAINING_DATA = {
+    "fcmae": ["ImageNet-1k"],
+    "in1k": ["ImageNet-1k"],
+    "in22k_in1k": ["ImageNet-22k", "ImageNet-1k"],
+}
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=f"Write model-index.yml and {_METAFILE} from cnxv2_mm/zoo/table.py.")
+    parser.add_argument("--to", type=Path, metavar="FOLDER", default=ROOT, help="default: the repository")
+    command_line.add_traceback_option(parser)
+    return parser.parse_args(argv)
+
+
+def index_files() -> dict[str, str]:
+    """Return the text of each file of the index, by its path from the repository's root."""
+    metafile = {
+        "Collections": [
+            {
+                "Name": _COLLECTION,
+                "Metadata": {"Architecture": ["ConvNeXt", "Global Response Normalization"]},
+                "Paper": {
+                    "Title": "ConvNeXt V2: Co-designing and Scaling ConvNets with Masked Autoencoders",
+                    "URL": "https://arxiv.org/abs/2301.00808",
+                },
+                "Code": "https://github.com/facebookresearch/ConvNeXt-V2",
+                "README": "../README.md",
+            }
+        ],
+        "Models": [_model(weight) for weight in WEIGHTS.values()],
+    }
+    return {
+        "model-index.yml": _HEADER + _yaml({"Import": [_METAFILE]}),
+        _METAFILE: _HEADER + _NOTICE + _yaml(metafile),
+    }
+
+
+def _model(weight: Weight) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "Training Data": list(_TRAINING_DATA[weight.training]),  # a copy: YAML would link equal objects
+        "Training Resolution": weight.resolution,
+        "Parameters": weight.parameters,
+        "License": weight.licence,
+    }
+    model: dict[str, Any] = {"Name": weight.name, "In Collection": _COLLECTION, "Metadata": metadata}
+    if weight.paper_top1 is not None:
+        metadata["Results From"] = f"the paper, table {weight.paper_table}"
+        model["Results"] = [
+            {
+                "Task": "Image Classification",
+                "Dataset": "ImageNet-1k",
+                "Metrics": {"Top 1 Accuracy": weight.paper_top1},
+            }
+        ]
+    return model | {"Config": _config(weight), "Weights": weight.files["official"].address}
+
+
+def _config(weight: Weight) -> str:
+    resolution = "" if weight.resolution == 224 else f"-{weight.resolution}px"
+    pattern = _RECIPES[weight.training].format(size=weight.size, resolution=resolution)
+    (path,) = (ROOT / "configs").glob(pattern)
+    return path.relative_to(ROOT).as_posix()
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    return mmengine.dump(content, file_format="yaml", sort_keys=False)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the files and print where they are."""
+    args = parse_args(argv)
+    for path, text in index_files().items():
+        (args.to / path).parent.mkdir(parents=True, exist_ok=True)
+        (args.to / path).write_text(text)
+        print(args.to / path)
+
+
+if __name__ == "__main__":
+    command_line.run("model_index", main)

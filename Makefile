@@ -2,8 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# Of `make test-lowest`: the oldest Python that pyproject.toml allows, from pyenv where that has it.
+LOWEST_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10) python3.10)
+LOWEST_VENV := .venv-lowest
 
-.PHONY: demo demo-quick demo-swap demo-swap-quick test test-minkowski lint release install clean
+.PHONY: demo demo-quick demo-swap demo-swap-quick test test-lowest test-minkowski lint release install clean
 
 install: $(VENV)/.installed
 
@@ -32,6 +35,17 @@ demo-swap-quick: install
 
 test: install
 	$(RUN) -m pytest
+
+# The same tests with the oldest Python, torch and torchvision that pyproject.toml allows.
+test-lowest: $(LOWEST_VENV)/.installed
+	$(LOWEST_VENV)/bin/python -m pytest
+
+$(LOWEST_VENV)/.installed: requirements/lowest.txt pyproject.toml
+	$(LOWEST_PYTHON) -m venv $(LOWEST_VENV)
+	$(LOWEST_VENV)/bin/python -m pip install -r requirements/lowest.txt
+	$(LOWEST_VENV)/bin/python -m pip install --force-reinstall --no-deps opencv-python-headless==4.12.0.88
+	$(LOWEST_VENV)/bin/python -m pip install --no-deps -e .
+	touch $@
 
 # The tests of layout='minkowski', and MinkowskiEngine for them.
 test-minkowski: $(VENV)/.minkowski

@@ -14,7 +14,8 @@ import numpy as np
 Split = Literal["train", "val"]
 
 # Photographs only: no drawings, no pages of text (their letters would be unlabelled digits), and of the
-# stereo pair one half. The validation ones are an animal, coins, a texture and a building.
+# stereo pair one half. The contact sheet shows validation images alone. Their photographs are public domain, as the
+# docstrings of skimage.data say: chelsea and gravel are CC0, coins has no known restrictions.
 PHOTOGRAPHS: dict[Split, dict[str, tuple[str, ...]]] = {
     "train": {
         "skimage": (
@@ -31,10 +32,7 @@ PHOTOGRAPHS: dict[Split, dict[str, tuple[str, ...]]] = {
         ),
         "sklearn": ("datasets/images/flower.jpg",),
     },
-    "val": {
-        "skimage": ("data/chelsea.png", "data/coins.png", "data/gravel.png"),
-        "sklearn": ("datasets/images/china.jpg",),
-    },
+    "val": {"skimage": ("data/chelsea.png", "data/coins.png", "data/gravel.png")},
 }
 # Photographs in the public domain, and where that is written. The contact sheet, which README.md shows, has no others:
 # scikit-learn's are CC BY 2.0, and of coins.png only "no known copyright restrictions" is said.

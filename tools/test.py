@@ -5,9 +5,6 @@ python tools/test.py configs/... work_dirs/run/epoch_12.pth --out predictions.pk
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
-
-from mmengine.registry import METRICS
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
 from cnxv2_mm import command_line
@@ -18,7 +15,7 @@ from cnxv2_mm.training.data_check import check_data
 from cnxv2_mm.training.loaded_weights import RequireWeights
 from cnxv2_mm.training.options import add_common_arguments, set_run
 from cnxv2_mm.training.runner import build_runner, leave_processes
-from cnxv2_mm.training.testing import draw_predictions, use_tta
+from cnxv2_mm.training.testing import draw_predictions, use_tta, write_predictions
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -57,10 +54,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         runner.logger.warning(remark)
     runner.register_hook(RequireWeights())
     if args.out is not None:
-        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-        # mmdet's own compresses instance masks, which would not fit into memory otherwise.
-        kind = "mmdet.DumpDetResults" if config.get("default_scope") == "mmdet" else "DumpResults"
-        runner.test_evaluator.metrics.append(METRICS.build({"type": kind, "out_file_path": args.out}))
+        write_predictions(runner, config, args.out)
     metrics = runner.test()
     leave_processes()
     return metrics

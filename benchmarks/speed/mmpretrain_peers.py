@@ -1,5 +1,7 @@
 """mmpretrain: ``ConvNeXt`` as detectors use it, and ``SparseConvNeXt``, the engine of its SparK."""
 
+from functools import cache
+
 import torch
 from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
@@ -12,12 +14,23 @@ from cnxv2_mm.masking import enlarge
 from cnxv2_mm.variants import find_variant
 
 
-def build_body(kind: str, workload: Workload, **options: object) -> nn.Module:
-    """Return a network of mmpretrain's registry with the weights of the workload."""
+@cache
+def import_failure() -> str | None:
+    """Return why mmpretrain cannot be imported, or None. Beside transformers 5 it is a TypeError of its own classes.
+
+    Asked once: what a failed import has registered cannot be registered again, which would be told as the reason.
+    """
     try:
         import mmpretrain.models  # noqa: F401  (registers)
-    except ImportError as error:
-        raise PeerUnavailable(f"mmpretrain cannot be imported: {error}") from error
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def build_body(kind: str, workload: Workload, **options: object) -> nn.Module:
+    """Return a network of mmpretrain's registry with the weights of the workload."""
+    if reason := import_failure():
+        raise PeerUnavailable(f"mmpretrain cannot be imported: {reason}")
     variant = find_variant(workload.arch)
     arch = {"depths": list(variant.depths), "channels": list(variant.channels)}
     config = {"type": f"mmpretrain.{kind}", "arch": arch, "use_grn": True, "layer_scale_init_value": 0.0, **options}

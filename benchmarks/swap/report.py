@@ -5,7 +5,7 @@ import platform
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import packages_distributions, version
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -176,8 +176,7 @@ def _short(words: str, detail: str) -> str:
 
 
 def _versions() -> dict[str, str]:
-    distributions = packages_distributions()
-    return {"python": platform.python_version()} | {name: version(distributions[name][0]) for name in _PACKAGES}
+    return {"python": platform.python_version()} | {name: import_module(name).__version__ for name in _PACKAGES}
 
 
 def _versions_line() -> str:

@@ -13,6 +13,9 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 
 _BACKEND = "gloo"  # nccl, which configs name for GPUs, needs them
+# Below, FSDP of CPU processes ends in a segmentation fault when a checkpoint gathers the parameters: seen with PyTorch
+# 2.7.0, 2.8.0, 2.9.0, 2.11.0, 2.12.0 and 2.13.0, not with 2.14.1.
+FSDP_NEEDS_TORCH = (2, 14)
 
 
 def prepare_cpu_processes(config: Config) -> None:
@@ -25,7 +28,8 @@ def prepare_cpu_processes(config: Config) -> None:
         config: A whole config, whose ``launcher`` is set; edited in place.
 
     Raises:
-        ValueError: Another launcher than torchrun's, or a ``dist_cfg`` that cannot be used.
+        ValueError: Another launcher than torchrun's, a ``dist_cfg`` that cannot be used, or FSDP with a PyTorch that
+            crashes in it.
     """
     if config.get("launcher", "none") == "none" or get_device() != "cpu":
         return
@@ -33,6 +37,11 @@ def prepare_cpu_processes(config: Config) -> None:
         raise ValueError(
             f"--launcher {config.launcher} needs accelerators and this machine has none: start CPU processes with "
             "tools/dist_train.sh, which uses --launcher pytorch"
+        )
+    if "strategy" in config and torch_version() < FSDP_NEEDS_TORCH:
+        raise ValueError(
+            f"torch {torch.__version__} crashes when FSDP saves a checkpoint on CPUs: install torch "
+            f"{'.'.join(map(str, FSDP_NEEDS_TORCH))} or newer, or leave fsdp.py out of _base_"
         )
     if not torch.distributed.is_initialized():
         _join((config.get("env_cfg") or {}).get("dist_cfg") or {})
@@ -46,6 +55,12 @@ def prepare_cpu_processes(config: Config) -> None:
             find_unused_parameters=config.get("find_unused_parameters", False),
         )
     config.model_wrapper_cfg.device_ids = None
+
+
+def torch_version() -> tuple[int, int]:
+    """Return PyTorch's version as (major, minor)."""
+    major, minor, *_ = torch.__version__.split(".")
+    return int(major), int(minor)
 
 
 def _join(dist_cfg: dict[str, Any]) -> None:

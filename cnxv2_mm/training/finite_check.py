@@ -1,4 +1,4 @@
-"""A training stops at the first loss that is not finite, before its weights are saved over good ones.
+"""A training stops at the first loss that is not finite, before bad weights replace good ones on the disk.
 
 One NaN pixel is enough to make every weight NaN. mmengine goes on, logs ``loss: nan`` and replaces its checkpoints.
 """
@@ -27,12 +27,12 @@ _STEPS_BETWEEN_TALKS = 10
 
 @HOOKS.register_module()
 class FiniteCheckHook(Hook):
-    """Stops a training whose losses or weights are not finite. ``tools/train.py`` adds it to every run.
+    """A hook that stops a training whose losses or weights are not finite. ``tools/train.py`` adds it to every run.
 
-    Losses are looked at in every step, without waiting for the device: mmengine has fetched them for its log.
-    Where an optimiser wrapper scales the loss (``AmpOptimWrapper``) it skips such steps, and so five in a row are
-    allowed, each with a line in the log. Weights are looked at before a checkpoint is written or a validation starts.
-    Several processes stop together, at most ten steps late and never after a checkpoint.
+    Losses are checked in every step. This does not wait for the device: mmengine has fetched them for its log. An
+    optimiser wrapper that scales the loss (``AmpOptimWrapper``) skips a step whose gradients are not finite. So five
+    such steps in a row are allowed, each with a line in the log. Weights are checked before a checkpoint is written and
+    before a validation starts. Several processes stop together, at most ten steps late and never after a checkpoint.
     """
 
     priority = "LOW"  # behind the hooks that fetch losses and average weights, before the one that saves them
@@ -43,16 +43,16 @@ class FiniteCheckHook(Hook):
         self.from_the_start: set[str] = set()
 
     def before_train(self, runner: Runner) -> None:
-        """Note which tensors are not finite by design, such as a stored attention mask."""
+        """Note which tensors are not finite from the start: they are so by design, like a stored attention mask."""
         self.from_the_start = set(map(without_wrappers, _bad_tensors(_tensors(runner.model))))
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        """Look at the step's losses.
+        """Check the losses of the step.
 
         Raises:
-            FloatingPointError: names the step, the losses and the files of the batch.
+            FloatingPointError: A loss is not finite. The text names the step, the losses and the files of the batch.
         """
         bad = {name: value for name, value in _losses(runner, outputs or {}) if not _is_finite(value)}
         if bad and self.complaint is None:
@@ -66,28 +66,28 @@ class FiniteCheckHook(Hook):
             self._check_weights(runner.model, runner.iter + 1)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Before a checkpoint that an epoch ends with.
+        """Check losses and weights before the checkpoint at the end of an epoch.
 
         Raises:
-            FloatingPointError: a loss or a weight is not finite.
+            FloatingPointError: A loss or a weight is not finite.
         """
         self._stop_together()
         self._check_weights(runner.model, runner.iter)
 
     def before_val(self, runner: Runner) -> None:
-        """Before scores are taken, by which a checkpoint may become the best one.
+        """Check losses and weights before a validation, whose scores may make a checkpoint the best one.
 
         Raises:
-            FloatingPointError: a loss or a weight is not finite.
+            FloatingPointError: A loss or a weight is not finite.
         """
         self._stop_together()
         self._check_weights(runner.model, runner.iter)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Look a last time before anybody saves, at averaged weights too.
+        """Check the weights in a checkpoint before it is saved, the averaged ones too.
 
         Raises:
-            FloatingPointError: names the entries that are not finite.
+            FloatingPointError: A weight is not finite. The text names the tensors.
         """
         for part in ("state_dict", "ema_state_dict"):
             self._refuse(_bad_tensors(checkpoint.get(part, {}).items()), f"the checkpoint's {part}")
@@ -114,7 +114,7 @@ class FiniteCheckHook(Hook):
         self.complaint = (step, f"step {step}: {values}. {cause} Files of the batch: {files}")
 
     def _stop_together(self) -> None:
-        """Every process of the run calls this at the same steps."""
+        """Stop every process if one of them has a complaint. All of them must call this at the same steps."""
         if dist.get_world_size() > 1:
             flag = torch.tensor(float(self.complaint is not None))
             dist.all_reduce(flag, "max")
@@ -160,7 +160,7 @@ def _is_finite(value: float) -> bool:
 
 
 def _saves_after_step(hook: Hook, runner: Runner) -> bool:
-    """Whether a hook writes a checkpoint behind this step; the condition is mmengine's."""
+    """Return whether a hook writes a checkpoint after this step. The condition is mmengine's."""
     return (
         isinstance(hook, CheckpointHook)
         and not hook.by_epoch
@@ -172,7 +172,10 @@ def _saves_after_step(hook: Hook, runner: Runner) -> bool:
 
 
 def _files(data_batch: Any) -> tuple[str, str]:
-    """File names of a batch, or "not known"; and those whose input is not finite, by place where they have no name."""
+    """Return the file names of a batch, and those of the files whose input is not finite.
+
+    The first is "not known" for a batch without names. In the second, an image without a name is told by its place.
+    """
     if not isinstance(data_batch, Mapping):
         return "not known", ""
     samples, inputs = data_batch.get("data_samples"), data_batch.get("inputs", ())
@@ -192,14 +195,15 @@ def _all_finite(value: Any) -> bool:
 
 
 def _tensors(model: nn.Module) -> Iterable[tuple[str, Tensor]]:
-    """Return what a checkpoint stores of the model; under FSDP this process's share of the parameters."""
+    """Return the tensors that a checkpoint stores of the model; under FSDP this process's share of the parameters."""
     if isinstance(model, FullyShardedDataParallel):
         return model.named_parameters()
-    return (model.module if is_model_wrapper(model) else model).state_dict().items()
+    unwrapped: Any = model.module if is_model_wrapper(model) else model
+    return unwrapped.state_dict().items()
 
 
 def _bad_tensors(tensors: Iterable[tuple[str, Any]]) -> list[str]:
-    """Names of the floating-point tensors that are not finite, by one transfer from the device."""
+    """Return the names of the floating-point tensors that are not finite. One transfer from the device is needed."""
     named = [(name, t.detach()) for name, t in tensors if isinstance(t, Tensor) and t.is_floating_point() and t.numel()]
     if not named:
         return []

@@ -55,6 +55,8 @@ class FSDPStrategy(MMEngineFSDPStrategy):
         ValueError: ``state_dict_cfg`` is not ``full``.
     """
 
+    model_wrapper: dict[str, Any] | None
+
     def __init__(self, **kwargs: Any) -> None:
         if kwargs.setdefault("state_dict_cfg", "full") != "full":
             raise ValueError(

@@ -1,8 +1,8 @@
 """Layer-wise learning-rate decay and the no-weight-decay rule, for any OpenMMLab model.
 
-A parameter at depth ``id`` out of ``number`` depths learns at ``lr * rate ** (number - 1 - id)``; necks, heads and
-decoders learn at ``lr``. The backbone says how deep its parameters are (``get_layer_depth``); the constructor knows no
-architecture.
+Of ``number`` depths, a parameter at depth ``id`` learns at ``lr * rate ** (number - 1 - id)``. Necks, heads and
+decoders learn at ``lr``. The backbone says how deep its parameters are (``get_layer_depth``). The constructor itself
+knows no architecture.
 
 Sources: ConvNeXt V2 appendix A.2 (arXiv 2301.00808), tables 9-13 for the rates; ``optim_factory.py`` of
 facebookresearch/ConvNeXt-V2 @ 2553895 for the two depth rules and for which tensors are never decayed.
@@ -11,6 +11,7 @@ facebookresearch/ConvNeXt-V2 @ 2553895 for the two depth rules and for which ten
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol, cast
 
 from mmengine.logging import MMLogger
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
@@ -37,18 +38,25 @@ _FOREIGN_KEYS = {
 
 
 def is_never_decayed(owner: nn.Module, local_name: str, ndim: int) -> bool:
-    """Whether weight decay leaves a parameter alone: vectors and scalars, biases, GRN, layer scale, norms.
+    """Return whether a parameter has no weight decay: vectors and scalars, biases, GRN, layer scale, norms.
 
-    The weight of a linear, convolution or embedding layer is always decayed: FSDP shows it as a flat shard.
+    The weight of a linear, convolution or embedding layer is always decayed, also under FSDP, where it looks like a
+    vector.
 
     Args:
-        owner: the module that holds the parameter.
-        local_name: the parameter's name in its owner, e.g. ``gamma``.
-        ndim: the parameter's number of dimensions.
+        owner: The module that holds the parameter.
+        local_name: The name of the parameter in its owner, such as ``gamma``.
+        ndim: The number of dimensions of the parameter.
     """
     if isinstance(owner, _NORMS) or local_name in ("bias", "gamma", "beta"):
         return True
     return ndim <= 1 and not (isinstance(owner, _MATRIX_OWNERS) and local_name == "weight")
+
+
+class _KnowsDepths(Protocol):
+    """A backbone that says how deep each of its parameters is; see ``ConvNeXtV2.get_layer_depth``."""
+
+    def get_layer_depth(self, param_name: str, prefix: str, *, strategy: str) -> tuple[int, int]: ...
 
 
 @dataclass
@@ -64,10 +72,12 @@ class _Group:
 class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """Builds the optimiser of a model whose backbone has ``get_layer_depth(param_name, prefix, strategy)``.
 
-    Everything outside the backbone learns at the full rate. Norms, biases, GRN's and layer scale's vectors are never
-    decayed, in the backbone or elsewhere. Groups carry ``lr``, ``weight_decay``, ``lr_scale`` and ``param_names``.
-    One of the full rate comes first, if need be without parameters: mmengine logs the first group's rate as ``lr``.
-    mmengine's ``base_lr``, which ``auto_scale_lr`` forgets to scale, is not logged.
+    Everything outside the backbone learns at the full rate. Norms, biases, and the vectors of GRN and layer scale are
+    never decayed, in the backbone or elsewhere.
+
+    A group of the optimiser has ``lr``, ``weight_decay``, ``lr_scale`` and ``param_names``. The first group has the
+    full rate, since mmengine logs its rate as ``lr``; it may have no parameters. mmengine's ``base_lr`` is not logged:
+    ``auto_scale_lr`` does not scale it.
 
     Example:
         >>> optim_wrapper = dict(
@@ -77,14 +87,16 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         ... )
 
     Args:
-        optim_wrapper_cfg: ``optimizer`` with explicit ``lr`` and ``weight_decay``; the rest goes to the wrapper.
-        paramwise_cfg: ``layer_decay_rate`` in (0, 1]; ``strategy``, ``single`` (the default) or ``group``;
-            ``custom_keys``, substrings of parameter names (the longest match wins) with ``lr_mult`` and ``decay_mult``,
-            which multiply what the rules above give, so that ``decay_mult`` cannot bring weight decay to a vector.
+        optim_wrapper_cfg: A dict with ``optimizer``, in which ``lr`` and ``weight_decay`` must be given. Everything
+            else goes to the wrapper.
+        paramwise_cfg: A dict. ``layer_decay_rate`` is in (0, 1]. ``strategy`` is ``single`` (one step per block, the
+            default) or ``group``. ``custom_keys`` are parts of parameter names, of which the longest match wins, with
+            ``lr_mult`` and ``decay_mult``. These multiply what the rules above give, so that a vector stays without
+            weight decay.
 
     Raises:
-        ValueError: an unknown key, a rate outside (0, 1], a missing ``lr`` or ``weight_decay``; on the call, a model
-            without a backbone that knows its depths.
+        ValueError: A key is unknown, a rate is outside (0, 1], or ``lr`` or ``weight_decay`` is missing. Also when the
+            object is called: the model has no backbone that knows its depths.
     """
 
     def _validate_cfg(self) -> None:
@@ -117,7 +129,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         return wrapper
 
     def add_params(self, params: list[dict], module: nn.Module) -> None:
-        """Append the groups of every trainable parameter of ``module`` to ``params`` and log them once."""
+        """Append the groups of all trainable parameters of ``module`` to ``params``, and log them once."""
         rate = self.paramwise_cfg["layer_decay_rate"]
         strategy = self.paramwise_cfg.get("strategy", "single")
         custom_keys = self.paramwise_cfg.get("custom_keys", {})
@@ -180,7 +192,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
 
 def _trainable_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
-    """Every trainable parameter once, under its first name, with the module that holds it."""
+    """Yield every trainable parameter once: its first name, the module that holds it, and itself."""
     seen: set[nn.Parameter] = set()
     for path, owner in model.named_modules():
         for local_name, param in owner.named_parameters(recurse=False):
@@ -194,20 +206,20 @@ def _trainable_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn
                 yield without_wrappers(f"{path}.{local_name}" if path else local_name), owner, param
 
 
-def _find_backbones(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the outermost modules that know their layers' depths, by the prefix of their parameters' names.
+def _find_backbones(model: nn.Module) -> dict[str, _KnowsDepths]:
+    """Return the outermost modules that know the depths of their layers, by the prefix of their parameters' names.
 
-    Asking for a ``strategy`` tells them from models that hand the question on (mmpretrain's ``ImageClassifier``) and
-    from backbones that know one rule only.
+    Their method takes a ``strategy``. That of models that only pass the question on (mmpretrain's ``ImageClassifier``),
+    and that of backbones that know one rule only, does not.
     """
-    found: dict[str, nn.Module] = {}
+    found: dict[str, _KnowsDepths] = {}
     for path, module in model.named_modules():
         prefix = without_wrappers(f"{path}.") if path else ""
         method = getattr(module, "get_layer_depth", None)
         if method is None or any(prefix.startswith(outer) for outer in found):
             continue
         if "strategy" in inspect.signature(method).parameters:
-            found[prefix] = module
+            found[prefix] = cast(_KnowsDepths, module)
     if not found:
         backbone = getattr(model, "backbone", None)
         what = type(model).__name__ + ("" if backbone is None else f" with backbone {type(backbone).__name__}")

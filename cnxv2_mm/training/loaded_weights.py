@@ -80,13 +80,14 @@ def filled_parameters(model: nn.Module, checkpoint: Mapping[str, Any]) -> dict[s
     Names and shapes are compared; under FSDP names alone, since a process has only a shard of each parameter.
     """
     sharded = isinstance(model, FullyShardedDataParallel)
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
+    unwrapped: Any = model
+    while is_model_wrapper(unwrapped) or isinstance(unwrapped, BaseTTAModel):
+        unwrapped = unwrapped.module
     # mmengine takes this level, and no other, out of the names in a file.
     weights = {name.removeprefix("module."): value for name, value in _state(checkpoint).items()}
     return {
         name: name in weights and (sharded or getattr(weights[name], "shape", None) == param.shape)
-        for name, param in ((as_in_state_dict(name), param) for name, param in model.named_parameters())
+        for name, param in ((as_in_state_dict(name), param) for name, param in unwrapped.named_parameters())
     }
 
 

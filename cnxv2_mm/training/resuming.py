@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from, and that a new run does not overwrite those of an earlier one."""
+"""Which checkpoint a run goes on from. A new run does not overwrite the checkpoints of an earlier one."""
 
 import glob
 import re
@@ -14,15 +14,16 @@ from cnxv2_mm.training.saving import LAST_CHECKPOINT
 
 
 def resume(config: Config, checkpoint: str) -> None:
-    """Continue an interrupted training; the config is edited in place.
+    """Change a config so that its training goes on from a checkpoint.
 
     Args:
-        checkpoint: a file or address, or ``auto`` for the last checkpoint of the working folder; where there is none,
-            the training starts from the beginning, with the config's ``load_from``.
+        config: A whole config; edited in place.
+        checkpoint: A file or address, or ``auto`` for the last checkpoint of the working folder. If the folder has
+            none, the training starts from the beginning, with the config's ``load_from``.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file is damaged, could run code, or has no state of a training.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, could run code, or does not hold the state of a training.
     """
     if checkpoint == "auto":
         found = _last_checkpoint(config)
@@ -41,20 +42,20 @@ def resume(config: Config, checkpoint: str) -> None:
 
 
 def check_checkpoint(checkpoint: str) -> None:
-    """Refuse a checkpoint that is no file; addresses such as ``https://...`` are left to mmengine.
+    """Refuse a checkpoint that does not exist. Addresses such as ``https://...`` are left to mmengine.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: There is no such file.
     """
     if "://" not in checkpoint and not Path(checkpoint).exists():
         raise FileNotFoundError(f"checkpoint {checkpoint!r} does not exist (looked for {Path(checkpoint).absolute()}).")
 
 
 def check_work_dir(config: Config) -> None:
-    """Refuse to start from the beginning where an earlier run has left its checkpoints.
+    """Refuse to start from the beginning in a folder where an earlier run has left its checkpoints.
 
     Raises:
-        ValueError: names them and the ways to go on.
+        ValueError: There are some. The text names them and says what to do.
     """
     earlier = sorted(path.name for path in _checkpoints(config))
     if earlier:
@@ -66,7 +67,7 @@ def check_work_dir(config: Config) -> None:
 
 
 def _take_over(config: Config, checkpoint: str) -> None:
-    """Set what has to be known before the data loaders are built: the seed."""
+    """Take the seed from a checkpoint: it has to be known before the data loaders are built."""
     content = read_without_tensors(checkpoint)
     meta = content.get("meta") if isinstance(content, dict) else None
     if not isinstance(meta, dict) or not {"epoch", "iter"} <= meta.keys():
@@ -81,7 +82,7 @@ def _take_over(config: Config, checkpoint: str) -> None:
 
 
 def _last_checkpoint(config: Config) -> Path | None:
-    """Return what was noted as the last one, in this very folder, or the newest whole one, if that is not to be had."""
+    """Return the checkpoint that is noted as the last one; if it is not here or damaged, the newest whole one."""
     note, folder = Path(config.work_dir) / LAST_CHECKPOINT, _folder(config)
     noted = note.read_text().strip() if note.is_file() else ""
     if "://" in noted:
@@ -99,26 +100,29 @@ def _last_checkpoint(config: Config) -> Path | None:
 
 
 def _newest_first(config: Config) -> list[Path]:
-    """Checkpoints that can be read, by what they say of their age: copying a folder may change the files' times."""
-    ages = {}
+    """Return the checkpoints that can be read, the newest first.
+
+    The time is the one inside the checkpoint: copying a folder may change the times of its files.
+    """
+    ages: dict[Path, tuple[str, int]] = {}
     for path in _checkpoints(config):
         try:
             meta = read_without_tensors(path)["meta"]
             ages[path] = (str(meta["time"]), int(meta["iter"]))
         except (ValueError, OSError, KeyError, TypeError):  # damaged, or no checkpoint of a run
             continue
-    return sorted(ages, key=ages.get, reverse=True)
+    return sorted(ages, key=lambda path: ages[path], reverse=True)
 
 
 def _checkpoints(config: Config) -> Iterator[Path]:
-    """Those with the names that this run will use."""
+    """Return the files in the folder that have such a name as this run gives its checkpoints."""
     hook = _checkpoint_hook(config)
     template = hook.get("filename_tmpl") or ("epoch_{}.pth" if hook.get("by_epoch", True) else "iter_{}.pth")
     return _folder(config).glob(re.sub(r"\{.*?\}", "*", glob.escape(template)))
 
 
 def _folder(config: Config) -> Path:
-    """Where the checkpoint hook saves, if that is on this disk."""
+    """Return the folder that the checkpoint hook saves into; the working folder, if it saves to another storage."""
     out_dir = _checkpoint_hook(config).get("out_dir")
     work_dir = Path(config.work_dir)
     return work_dir if out_dir is None or "://" in str(out_dir) else Path(out_dir) / work_dir.name

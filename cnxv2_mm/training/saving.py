@@ -1,8 +1,8 @@
-"""A checkpoint is whole or not there, whenever a run is killed or the disk is full.
+"""A checkpoint is whole, or it is not there: even if the run is killed, or the disk is full.
 
-mmengine opens the file and writes into it. Killed meanwhile, it leaves half a checkpoint or an empty
-``last_checkpoint``, and what the new checkpoint was to replace is removed before. In our runs a file is written under
-another name, forced to the disk and then renamed; what it replaces is removed last.
+mmengine opens the file and writes into it. A run that is killed meanwhile leaves half a checkpoint or an empty
+``last_checkpoint``, and the checkpoint before has been removed already. In our runs a file is written under another
+name, forced to the disk and then renamed. The checkpoint that it replaces is removed last.
 """
 
 import os
@@ -22,11 +22,12 @@ LAST_CHECKPOINT = "last_checkpoint"
 
 
 def protect_checkpoints(runner: Runner) -> None:
-    """Make a run save as described above, whatever its config says of checkpoints.
+    """Make a run save as described above, whatever its config says about checkpoints.
+
+    In this process mmengine's way to write local files is replaced, too.
 
     Args:
-        runner: Its checkpoint hooks are replaced, those of classes that a user derived excepted; so is mmengine's
-            writing of local files in this process.
+        runner: Its checkpoint hooks of mmengine's class are changed. Those of a class derived from it stay.
     """
     register_backend("local", WholeFiles, force=True, prefixes="")
     for hook in runner.hooks:
@@ -35,14 +36,14 @@ def protect_checkpoints(runner: Runner) -> None:
 
 
 def write_whole(content: bytes, path: str | os.PathLike[str]) -> None:
-    """Write a file that has all of its content or, if this fails or is cut short, the content it had before.
+    """Write a file at once and whole. If this fails, or is cut short, the file keeps the content that it had before.
 
     Args:
-        content: All of it.
-        path: The target; a symbolic link stays one. Its folder is made if there is none.
+        content: The whole content of the file.
+        path: The file. A symbolic link stays one. The folder is made if there is none.
 
     Raises:
-        OSError: The disk is full, the folder cannot be written, and so on.
+        OSError: The file cannot be written: the disk is full, for example.
     """
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,7 @@ def write_whole(content: bytes, path: str | os.PathLike[str]) -> None:
 
 
 class WholeFiles(LocalBackend):
-    """mmengine's backend for local files, with :func:`write_whole`."""
+    """mmengine's backend for local files, which writes them by :func:`write_whole`."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write bytes."""
@@ -72,21 +73,26 @@ class WholeFiles(LocalBackend):
 
 
 class WholeCheckpointHook(CheckpointHook):
-    """mmengine's hook in another order: write the checkpoint, note it as the last, remove what it replaces.
+    """mmengine's hook in a safe order: write the checkpoint, note it as the last, remove the one that it replaces.
 
-    A checkpoint between two steps of the optimiser, as gradients are accumulated, holds the gradients so far.
+    While gradients are accumulated, a checkpoint may fall between two steps of the optimiser. It then holds the
+    gradients so far.
     """
 
+    best_ckpt_path: str | None
+    file_backend: Any
+
     def before_train(self, runner: Runner) -> None:
-        """As mmengine's; best checkpoints are those of this run's folder, not of the one that it was copied from."""
+        """Look for the best checkpoints in this run's folder, not in the folder that it was copied from."""
         super().before_train(runner)
-        if getattr(self, "best_ckpt_path", None):
-            self.best_ckpt_path = self._here(self.best_ckpt_path)
+        best: str | None = getattr(self, "best_ckpt_path", None)
+        if best:
+            self.best_ckpt_path = self._here(best)
         for metric, path in getattr(self, "best_ckpt_path_dict", {}).items():
             self.best_ckpt_path_dict[metric] = path and self._here(path)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Add the gradients, if an optimiser step is still to come for them."""
+        """Add the gradients to the checkpoint, if the optimiser has not used them yet."""
         if "optimizer" not in checkpoint or not _accumulated(runner):
             return
         if runner.world_size > 1:
@@ -100,7 +106,7 @@ class WholeCheckpointHook(CheckpointHook):
         checkpoint["gradients"] = gradients
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Take the gradients back, if the run is resumed."""
+        """Restore the gradients, if the run is resumed."""
         if not runner._resume:
             return
         gradients = checkpoint.get("gradients", {})
@@ -139,7 +145,7 @@ class WholeCheckpointHook(CheckpointHook):
 
     @contextmanager
     def _removing_last(self) -> Iterator[None]:
-        """Keep what is removed meanwhile until the end, and remove it then if nothing has failed."""
+        """Delay the removal of files to the end of the block. If the block fails, they stay."""
         backend = self.file_backend
         self.file_backend = later = _RemoveLater(backend)
         try:
@@ -152,7 +158,7 @@ class WholeCheckpointHook(CheckpointHook):
         return self.file_backend.join_path(self.out_dir, os.path.basename(path))
 
     def _remove(self, paths: Iterator[str] | list[str]) -> None:
-        """Remove checkpoints that were not written anew under the same name."""
+        """Remove checkpoints, except those that have just been written again under the same name."""
         best = getattr(self, "best_ckpt_path_dict", None) or {"": getattr(self, "best_ckpt_path", None)}
         for path in set(paths) - {self.last_ckpt, *best.values()}:
             if self.file_backend.isfile(path):
@@ -162,7 +168,7 @@ class WholeCheckpointHook(CheckpointHook):
 
 
 class _RemoveLater:
-    """A storage backend that only takes down what to remove."""
+    """A storage backend that only notes what to remove."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -178,7 +184,7 @@ class _RemoveLater:
 
 
 def _accumulated(runner: Runner) -> bool:
-    """Whether gradients wait for more before the optimiser's next step."""
+    """Return whether gradients have been accumulated since the optimiser's last step."""
     wrapper = runner.optim_wrapper
     counts = getattr(wrapper, "_accumulative_counts", 1)
     return counts > 1 and not wrapper.should_update()

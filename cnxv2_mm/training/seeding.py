@@ -1,16 +1,16 @@
-"""A resumed run goes on as the uninterrupted one would have: random numbers follow from the seed and the step.
+"""A resumed run goes on as the uninterrupted one would have: its random numbers depend on the seed and the step alone.
 
-A generator's state depends on all that was drawn from it before, in this process and in each data worker, and is lost
-when a run stops. So nothing is left to it: before each training step all generators start from the seed and the
-number of the step, and before each training sample is read from the seed, the process, and the sample's place in the
-order of the data. Both are the same after a resume, whatever the number of workers.
+The state of a random generator depends on everything that was drawn from it before, in this process and in each data
+worker. It is lost when a run stops. So every generator is seeded again and again: before each training step from the
+seed and the number of the step, and before each training sample from the seed, the process, and the place of the sample
+in the order of the data. All of these are the same after a resume, with any number of workers.
 """
 
 import logging
 import random
 from collections.abc import Iterator, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -24,10 +24,10 @@ _STEP, _SAMPLE = 0, 1  # so that the numbers of a step are not those of a sample
 
 
 def make_repeatable(runner: Runner) -> None:
-    """Make a training draw the same numbers with and without interruptions.
+    """Make a training draw the same random numbers with and without interruptions.
 
     Args:
-        runner: Before it trains.
+        runner: A runner that has not started to train.
     """
     runner.register_hook(SeedSteps(), priority="VERY_HIGH")
     build = runner.build_dataloader
@@ -42,18 +42,18 @@ def make_repeatable(runner: Runner) -> None:
 
 
 class SeedSteps(Hook):
-    """Starts every generator anew before each training step."""
+    """A hook that seeds every random generator before each training step."""
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Seeds Python, numpy and PyTorch on all devices; with ``diff_rank_seed`` each process otherwise."""
+        """Seed Python, numpy and PyTorch on all devices. With ``diff_rank_seed`` each process has its own seed."""
         torch.manual_seed(_seed_host(_STEP, runner.seed, runner.iter))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Note how many processes share the data."""
+        """Note in the checkpoint how many processes share the data."""
         checkpoint.setdefault("meta", {})["world_size"] = runner.world_size
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Says when a resumed run cannot be the same."""
+        """Warn if a resumed run cannot be the same, since it has another number of processes."""
         processes = checkpoint.get("meta", {}).get("world_size", runner.world_size)
         if runner._resume and processes != runner.world_size:
             runner.logger.warning(
@@ -63,13 +63,13 @@ class SeedSteps(Hook):
 
 
 def seed_samples(loader: DataLoader, seed: int) -> None:
-    """Make a sample's augmentation depend on its place in the order of the data alone; edits the loader in place.
+    """Make the augmentation of a sample depend on the seed and its place in the order of the data alone.
 
-    The sampler's numbers carry their place along; the data set, in whichever process it is, starts its generators from
-    it. Data sets and samplers keep their classes, attributes and methods.
+    The sampler yields numbers that know their place. The data set, in this process or in a worker, seeds the generators
+    from that place before it reads the sample. Data sets and samplers keep their attributes and methods.
 
     Args:
-        loader: A loader that has not been iterated yet.
+        loader: A loader that has not been iterated yet; edited in place.
         seed: The run's seed.
     """
     sampler = getattr(loader.batch_sampler, "sampler", None)
@@ -79,13 +79,16 @@ def seed_samples(loader: DataLoader, seed: int) -> None:
     sampler.__class__ = _placing(type(sampler))
     sampler._run, sampler._pass, sampler._place = (seed, get_rank()), 0, 0
     # PyTorch's loader asks a data set for whole batches this way, if it can.
-    loader.dataset.__getitems__ = _SeededReader(loader.dataset)
+    dataset: Any = loader.dataset
+    dataset.__getitems__ = _SeededReader(dataset)
 
 
 class PlacedIndex(int):
-    """The number of a sample, and what its random numbers follow from: seed, process, pass, place in the pass."""
+    """The number of a sample, with what its random numbers depend on: seed, process, pass, place in the pass."""
 
-    def __new__(cls, index: int, key: tuple[int, ...]) -> "PlacedIndex":
+    key: tuple[int, ...]
+
+    def __new__(cls, index: SupportsIndex, key: tuple[int, ...]) -> "PlacedIndex":
         self = super().__new__(cls, index)
         self.key = key
         return self
@@ -95,9 +98,13 @@ class PlacedIndex(int):
 
 
 def _placing(kind: type) -> type:
-    """Return a class of samplers that count what they yield; their objects are laid out as those of ``kind``."""
+    """Return a subclass of a sampler's class, which counts what it yields. Objects of ``kind`` can change to it."""
 
     class Placing(kind):
+        _run: tuple[int, int]  # seed, process
+        _pass: int
+        _place: int
+
         def __iter__(self) -> Iterator[Any]:
             for index in super().__iter__():
                 key = (*self._run, self._pass, self._place)
@@ -126,7 +133,7 @@ def _placing(kind: type) -> type:
 
 
 class _SeededReader:
-    """Reads the samples of a batch, each from a seed of its own."""
+    """Reads the samples of a batch, each with a seed of its own."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -137,13 +144,13 @@ class _SeededReader:
     def _read(self, index: int) -> Any:
         if not isinstance(index, PlacedIndex):
             return self.dataset[index]
-        # Of PyTorch the CPU's generator: workers have no other.
+        # PyTorch's generator of the CPU: workers have no other.
         torch.default_generator.manual_seed(_seed_host(_SAMPLE, *index.key))
         return self.dataset[int(index)]
 
 
 def _seed_host(*key: int) -> int:
-    """Seeds Python and numpy; returns a seed for PyTorch."""
+    """Seed Python and numpy, and return a seed for PyTorch."""
     words = np.random.SeedSequence(key).generate_state(4)
     random.seed(words.tobytes())
     np.random.seed(words)  # noqa: NPY002  the generator that augmentations draw from

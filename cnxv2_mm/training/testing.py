@@ -1,9 +1,12 @@
-"""What ``tools/test.py`` can add to a config: test-time augmentation, and pictures of the predictions."""
+"""What ``tools/test.py`` can add to a config: test-time augmentation, pictures and files of the predictions."""
 
 from copy import deepcopy
+from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
+from mmengine.registry import METRICS
+from mmengine.runner import Runner
 
 # Library -> its visualisation hook, its visualizer, the settings that make the hook draw every image.
 _DRAWING = {
@@ -89,3 +92,17 @@ def draw_predictions(config: Config, *, show: bool, show_dir: str | None, wait_t
         visualizer["save_dir"] = show_dir
     else:
         hook["test_out_dir" if scope == "mmdet" else "out_dir"] = show_dir
+
+
+def write_predictions(runner: Runner, config: Config, file: str) -> None:
+    """Make a test write its predictions to a file.
+
+    Args:
+        runner: The runner of the test, before it starts.
+        config: Its config.
+        file: A pickle file; its folder is made if there is none.
+    """
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    # mmdet's own compresses instance masks, which would not fit into memory otherwise.
+    kind = "mmdet.DumpDetResults" if config.get("default_scope") == "mmdet" else "DumpResults"
+    runner.test_evaluator.metrics.append(METRICS.build({"type": kind, "out_file_path": file}))

@@ -18,17 +18,17 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
     In iteration i of T, of which w = ``warmup_share`` T are warm-up, the rate is ``lr * i / w`` for i < w, and
     ``eta_min + (lr - eta_min) * (1 + cos(pi * (i - w) / (T - w))) / 2`` from then on.
 
-    Source: ``adjust_learning_rate`` of facebookresearch/ConvNeXt-V2 @ 2553895 (utils.py). What differs: the warm-up is
-    a share of the training there a number of epochs, so that a change of ``max_epochs`` or ``max_iters`` alone gives a
-    whole schedule.
+    Source: ``adjust_learning_rate`` of facebookresearch/ConvNeXt-V2 @ 2553895 (utils.py). One thing differs: there the
+    warm-up is a number of epochs, here it is a share of the training. So a config may change ``max_epochs`` or
+    ``max_iters`` alone, and the schedule still fits.
 
     Args:
-        optimizer: Whose rates are set; each group keeps its own full rate.
-        warmup_share: Part of the training, in [0, 1). The paper's 40 of 800 epochs are 0.05.
-        eta_min: The lowest rate, at the end.
-        by_epoch: Must be False in the config: the rate changes in every iteration.
-        **kwargs: ``begin`` and ``end`` in iterations, by default the whole training, and what else mmengine's
-            schedulers take.
+        optimizer: The optimiser whose rates are set. Each group has its own full rate.
+        warmup_share: The share of the training that is warm-up, in [0, 1). The paper's 40 of 800 epochs are 0.05.
+        eta_min: The rate at the end.
+        by_epoch: It must be False in the config: the rate changes in every iteration.
+        **kwargs: ``begin`` and ``end`` in iterations, by default those of the whole training, and other arguments of
+            mmengine's schedulers.
 
     Raises:
         ValueError: ``warmup_share`` is outside its range, ``by_epoch`` is not False, or there is no end.

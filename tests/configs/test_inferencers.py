@@ -9,7 +9,6 @@ from tests.configs.common import ROOT  # first: it imports cnxv2_mm, whose opera
 
 # isort: split
 from mmdet.apis import DetInferencer
-from mmpretrain import ImageClassificationInferencer
 from mmseg.apis import MMSegInferencer
 
 
@@ -29,7 +28,10 @@ def test_segmentation(photograph):
     assert inferencer(photograph, return_vis=True)["predictions"].shape == (128, 160)
 
 
+@pytest.mark.mmpretrain
 def test_classification(photograph):
+    from mmpretrain import ImageClassificationInferencer
+
     init_default_scope("mmpretrain")  # it takes the scope that is there, which another test may have left
     config = str(ROOT / "configs/demo/classification.py")
     (found,) = ImageClassificationInferencer(config, pretrained=False, device="cpu")(photograph)

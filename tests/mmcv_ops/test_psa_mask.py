@@ -3,6 +3,7 @@ from itertools import product
 import pytest
 import torch
 from mmcv.ops import PSAMask
+from mmengine.registry import init_default_scope
 
 TYPES = ["collect", "distribute"]
 # map, window: smaller, larger, of the full reach, even, thin
@@ -98,6 +99,7 @@ def test_unknown_type(name):
 def test_head_of_mmseg(psa_type, mask_size, device):
     from mmseg.models.decode_heads import PSAHead
 
+    init_default_scope("mmseg")  # its loss is found by name
     head = PSAHead(
         mask_size,
         psa_type=psa_type,

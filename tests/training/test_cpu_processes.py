@@ -40,6 +40,13 @@ def group_timeout():
     return distributed.group.WORLD._get_backend(torch.device("cpu")).options._timeout
 
 
+def test_fsdp_is_refused_where_pytorch_crashes_in_it(launched, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", "2.13.0+cpu")
+    with pytest.raises(ValueError, match=r"torch 2.13.0\+cpu crashes .* install torch 2.14 or newer"):
+        prepare_cpu_processes(launched(strategy={"type": "cnxv2_mm.FSDPStrategy"}))
+    prepare_cpu_processes(launched())  # without FSDP it is as good as any
+
+
 def test_a_single_process_is_left_alone():
     config = Config({"launcher": "none"})
     prepare_cpu_processes(config)

@@ -1,8 +1,19 @@
-"""Is the data that a config names there, and sound? Asked before a model is built.
+"""Is the data that a config names there, and can it be used?
 
-The libraries leave out boxes, images and labels without a word, and train on what is left. What is asked here, by kind:
-paths that exist (:mod:`.paths`), COCO files (:mod:`.coco`), label maps (:mod:`.label_maps`), folders of images
-(:mod:`.image_folder`).
+The libraries leave out boxes, images and labels without a word, and train on the rest. The files in reading order:
+
+- ``findings.py``: what a check says: one line, and whether the training may start
+
+Before a model is built:
+
+- ``paths.py``: folders and files that a config names exist
+- ``coco.py``: COCO files: categories, boxes, ids
+- ``label_maps.py``: label maps of segmentation
+- ``image_folder.py``: folders of images
+
+While a run loads its data:
+
+- ``samples.py``: a file that cannot be loaded, or has other channels than the model, is named
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,22 +39,24 @@ _CHECKS: dict[str, Callable[[Any], Iterator[Finding]]] = {
 
 
 def check_data(config: Config, loaders: Sequence[str]) -> list[str]:
-    """Refuse data that is missing or that cannot be trained on; remark on what is only suspicious.
+    """Refuse data that is missing or that cannot be used for training, and remark on what is only suspicious.
 
     Args:
-        config: a whole config.
-        loaders: names of the loaders that will be used, e.g. ``train_dataloader``; absent or None ones are passed over.
+        config: A whole config.
+        loaders: Names of the loaders that will be used, such as ``train_dataloader``. A loader that is absent or None
+            is passed over.
 
     Returns:
-        Remarks, one line each: what the libraries leave out of the data, or what is unusual in it. Of validation and
-        test data everything is a remark.
+        The remarks, one line each: what the libraries leave out of the data, or what is unusual in it. Data for
+        validation and tests is never refused: everything about it is a remark.
 
     Raises:
-        FileNotFoundError: something is missing; see :func:`.paths.check_paths`.
-        ValueError: the training data cannot be trained on; one line for each reason.
+        FileNotFoundError: Something is missing; see :func:`.paths.check_paths`.
+        ValueError: The training data cannot be used. The text has one line for each reason.
     """
     check_paths(config, loaders)
-    errors, remarks = [], []
+    errors: list[str] = []
+    remarks: list[str] = []
     for loader in loaders:
         if not config.get(loader):
             continue

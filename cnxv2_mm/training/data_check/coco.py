@@ -1,6 +1,6 @@
-"""COCO files: categories against classes, boxes against images, ids that occur twice.
+"""COCO files: do the categories fit the classes, the boxes the images, and does an id occur twice?
 
-mmdet takes the categories that have a name of ``classes``, in the file's order, and leaves out what it cannot use.
+mmdet takes the categories whose names are in ``classes``, in the order of the file, and leaves out all others.
 """
 
 import json
@@ -20,12 +20,15 @@ _TOLERANCE = 2.0
 
 
 def check_coco(dataset: Any) -> Iterator[Finding]:
-    """Look at the file of an mmdet ``CocoDataset``.
+    """Check the file of an mmdet ``CocoDataset``.
 
-    A file of more than 200 MB is not read, which is remarked; of the images the first 100 000 are looked for.
+    A file of more than 200 MB is not read; this is a finding, too. Only the first 100 000 images are looked for.
 
     Args:
-        dataset: The dataset, whose file is not read yet.
+        dataset: The dataset; it has not read its file yet.
+
+    Yields:
+        What is wrong with the file, or unusual in it.
     """
     file = Path(dataset.ann_file)
     size = file.stat().st_size
@@ -121,7 +124,7 @@ def _repeated_ids(file: Path, images: Sequence[Mapping], annotations: Sequence[M
 
 
 def _boxes(file: Path, images: Sequence[Mapping], annotations: Sequence[Mapping]) -> Iterator[Finding]:
-    """Yield what ``CocoDataset.parse_data_info`` leaves out, by its own conditions."""
+    """Yield which boxes ``CocoDataset.parse_data_info`` leaves out. The conditions are its own."""
     sizes = {image["id"]: (image["width"], image["height"]) for image in images}
     kinds: dict[str, list[Any]] = {"malformed": [], "outside": [], "empty": [], "beyond": []}
     for annotation in annotations:

@@ -1,4 +1,4 @@
-"""What a look at data comes to: one line each, fatal or only suspicious."""
+"""What the checks of data say: one line for each finding, which is fatal or only suspicious."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,8 +9,8 @@ class Finding(NamedTuple):
     """One line about a data set.
 
     Attributes:
-        text: The line.
-        fatal: Whether it keeps a training from starting.
+        text: What was found.
+        fatal: Whether a training cannot start because of it.
     """
 
     text: str
@@ -18,14 +18,14 @@ class Finding(NamedTuple):
 
 
 def some(things: Iterable[Any], most: int = 5) -> str:
-    """Return the first of many things, and how many there are besides."""
+    """Return the first of many things as text, and how many more there are."""
     things = list(things)
     more = f" and {len(things) - most} more" if len(things) > most else ""
     return ", ".join(map(str, things[:most])) + more
 
 
 def unreadable(files: Sequence[Path]) -> Iterable[Finding]:
-    """Files that do not exist or hold nothing; 0.5 seconds for 100 000 of them on a local disk."""
+    """Yield which files do not exist, and which are empty. 100 000 files on a local disk take 0.5 seconds."""
     sizes = {file: file.stat().st_size if file.exists() else None for file in files}
     missing = [file for file, size in sizes.items() if size is None]
     empty = [file for file, size in sizes.items() if size == 0]

@@ -1,4 +1,4 @@
-"""Folders of images: files that a dataset leaves out for their ending, and files without content."""
+"""Folders of images: files that a dataset leaves out because of their ending, and empty files."""
 
 import os
 from collections import Counter
@@ -8,18 +8,21 @@ from typing import Any
 
 from cnxv2_mm.training.data_check.findings import Finding, some
 
-# Endings of images, whichever a dataset takes.
+# Endings of images. A dataset may take other ones.
 _IMAGES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".heic", ".avif")
 _MOST_FILES = 100_000
 
 
 def check_image_folder(dataset: Any) -> Iterator[Finding]:
-    """Look at the folder of an mmpretrain ``CustomDataset``, the first 100 000 files of it.
+    """Check the folder of an mmpretrain ``CustomDataset``: its first 100 000 files.
 
     Args:
-        dataset: The dataset, whose folder is not searched yet.
+        dataset: The dataset; it has not searched its folder yet.
+
+    Yields:
+        What is wrong with the files, or unusual in them.
     """
-    if dataset.ann_file:  # names its files by itself
+    if dataset.ann_file:  # it lists the files
         return
     folder = Path(dataset.img_prefix)
     extensions = tuple(dataset.extensions)
@@ -49,7 +52,7 @@ def check_image_folder(dataset: Any) -> Iterator[Finding]:
 
 
 def count_endings(folder: Path) -> list[tuple[str, int]]:
-    """How many files of each ending a folder has, at any depth; the most frequent one first."""
+    """Return how many files of each ending a folder has, at any depth. The most frequent ending comes first."""
     return _most_first(Counter(Path(file).suffix for file, _ in _walk(folder)))
 
 
@@ -58,7 +61,7 @@ def _most_first(counts: Counter[str]) -> list[tuple[str, int]]:
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, int]]:
-    """Path and bytes of the first files of a folder, at any depth, hidden ones excepted as the libraries do."""
+    """Yield path and size in bytes of the first files of a folder, at any depth; hidden ones are skipped."""
     number = 0
     folders = [str(folder)]
     while folders:

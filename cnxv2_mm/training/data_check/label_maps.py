@@ -1,7 +1,7 @@
-"""Label maps of segmentation: one number a pixel, each a class or to be ignored. A sample of 50 maps is read.
+"""Label maps of segmentation: each pixel holds the number of a class, or is ignored. A sample of 50 maps is read.
 
-A label beyond the classes stops a training at some step, on a GPU without saying why; maps that are ignored everywhere
-train nothing: their loss is 0 and their mIoU nan.
+A label beyond the classes stops a training at some step; on a GPU without saying why. Maps that are ignored everywhere
+train nothing: the loss is 0, the mIoU is nan.
 """
 
 from collections import Counter
@@ -24,7 +24,10 @@ def check_label_maps(dataset: Any) -> Iterator[Finding]:
     """Look at the files of an mmseg ``BaseSegDataset``.
 
     Args:
-        dataset: The dataset, whose folders are not searched yet.
+        dataset: The dataset; it has not searched its folders yet.
+
+    Yields:
+        What is wrong with the label maps, or unusual in them.
     """
     samples = dataset.load_data_list()
     if not samples:
@@ -70,11 +73,11 @@ def _labels(dataset: Any, files: Sequence[Path]) -> Iterator[Finding]:
         if classes is not None and (used >= len(classes)).any():
             beyond[file] = used[used >= len(classes)].tolist()
     if beyond:
-        file, values = next(iter(beyond.items()))
+        file, labels_beyond = next(iter(beyond.items()))
         yield Finding(
             f"{len(beyond)} of {len(files)} label maps have labels beyond the {len(classes)} classes (0 to "
             f"{len(classes) - 1}{', after reduce_zero_label' if dataset.reduce_zero_label else ''}): {file} has "
-            f"{some(values)}.",
+            f"{some(labels_beyond)}.",
             fatal=True,
         )
     if len(ignored) * 2 > len(files):
@@ -88,7 +91,10 @@ def _labels(dataset: Any, files: Sequence[Path]) -> Iterator[Finding]:
 
 
 def _as_trained(dataset: Any, values: np.ndarray) -> np.ndarray:
-    """Labels as mmseg's ``LoadAnnotations`` makes them; 16-bit ones keep their value, which it would cut."""
+    """Return labels as mmseg's ``LoadAnnotations`` makes them.
+
+    One thing differs: labels of 16 bits keep their value, where mmseg would cut off the upper bits.
+    """
     values = values.astype(np.int64)
     if dataset.reduce_zero_label:
         values = np.where((values == 0) | (values == _IGNORED), _IGNORED, values - 1)

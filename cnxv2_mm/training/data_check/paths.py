@@ -1,4 +1,4 @@
-"""Do the folders and files that a config names exist? Answered with the tree that is expected."""
+"""Do the folders and files that a config names exist? If not, the error shows the tree that is expected."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,16 +29,17 @@ _REMOTE = re.compile(r"[a-zA-Z0-9]{2,}:")  # s3://..., petrel:..., file://...; n
 def check_paths(config: Config, loaders: Sequence[str]) -> None:
     """Refuse a config whose local data folders or annotation files do not exist.
 
-    Wrappers (``RepeatDataset``, ``ConcatDataset``, ...) are searched for the datasets inside them. Paths of a storage
-    backend other than the local disk are not checked.
+    Datasets inside wrappers (``RepeatDataset``, ``ConcatDataset``, ...) are checked, too. Paths on a storage other than
+    the local disk are not.
 
     Args:
-        config: a whole config.
-        loaders: names of the loaders that will be used, e.g. ``train_dataloader``; absent or None ones are passed over.
+        config: A whole config.
+        loaders: Names of the loaders that will be used, such as ``train_dataloader``. A loader that is absent or None
+            is passed over.
 
     Raises:
-        FileNotFoundError: names every missing path, the dataset that wants it, the tree it expects and the option to
-            set.
+        FileNotFoundError: A path is missing. The text names every missing path, the dataset that needs it, the tree
+            that is expected and the option to set.
     """
     complaints = []
     for loader in loaders:
@@ -58,7 +59,7 @@ def check_paths(config: Config, loaders: Sequence[str]) -> None:
 
 
 def leaf_datasets(key: str, dataset: Any) -> Iterator[tuple[str, Mapping]]:
-    """Datasets that read files, each with its dotted key in the config."""
+    """Yield the datasets that read files, each with its dotted key in the config."""
     if not isinstance(dataset, Mapping):
         return
     if isinstance(dataset.get("dataset"), Mapping):
@@ -93,7 +94,7 @@ def _paths(dataset: Mapping) -> Iterator[Path]:
 
 
 def is_local(entry: Mapping, path: str) -> bool:
-    """Whether a path lies on this disk: no scheme before it and no other storage backend."""
+    """Return whether a path lies on the local disk: it has no scheme, and no other storage backend is named."""
     backend = (entry.get("backend_args") or {}).get("backend", "local")
     return backend in ("local", "disk") and not _REMOTE.match(path)
 

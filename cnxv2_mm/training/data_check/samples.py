@@ -1,6 +1,6 @@
-"""A file that cannot be loaded, or that has other channels than the model, is named.
+"""An error while a sample is loaded names its file, and so does an image with other channels than the model takes.
 
-The libraries' errors come from OpenCV, from collating a batch or from the model, where nobody knows the file any more.
+The errors of the libraries come from OpenCV, from collating a batch or from the model. These do not know the file.
 """
 
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from torch import Tensor
 
 
 class CheckedPipeline(Compose):
-    """A pipeline that tells the file in every error.
+    """A pipeline whose errors name the file.
 
     Args:
-        pipeline: The transforms.
-        channels: What images must have when they leave it; None takes any.
+        pipeline: The pipeline whose transforms are used.
+        channels: How many channels an image must have at the end of the pipeline; None allows any number.
     """
 
     def __init__(self, pipeline: Compose, channels: int | None) -> None:
@@ -56,11 +56,11 @@ class CheckedPipeline(Compose):
 
 
 def check_samples(runner: Runner, config: Config) -> None:
-    """Lets every pipeline of a run name its files.
+    """Make every pipeline of a run name its files in errors.
 
     Args:
-        runner: Which has not built its data loaders yet.
-        config: The run's.
+        runner: A runner that has not built its data loaders yet.
+        config: The config of the run.
     """
     build, channels = runner.build_dataloader, _channels(config)
 
@@ -84,7 +84,7 @@ def _leaves(dataset: Any) -> Iterator[Any]:
 
 
 def _channels(config: Config) -> int | None:
-    """Channels of an image by the config: of the data preprocessor's mean, else of a backbone that names them."""
+    """Return how many channels an image has by the config: as many as the mean, else as the backbone takes."""
     model = config.get("model") or {}
     model = model.get("module") or model  # under test-time augmentation
     preprocessor = model.get("data_preprocessor") or config.get("data_preprocessor") or {}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmark_parts import contest, minkowski_peers
+from benchmark_parts import contest, minkowski_peers, mmpretrain_peers
 from benchmark_parts.contest import Rules, admit, hold_contest
 from benchmark_parts.mmpretrain_peers import without_hidden_bias
 from benchmark_parts.parity import Different, Passed, Specification, adapt, compare, run_once
@@ -126,6 +126,7 @@ def test_an_absent_peer_is_listed_with_the_reason(monkeypatch):
 @pytest.mark.parametrize("library", ["timm", "mmpretrain.models"])
 def test_a_library_that_cannot_be_imported_is_absent(library, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, library, None)
+    monkeypatch.setattr(mmpretrain_peers, "import_failure", mmpretrain_peers.import_failure.__wrapped__)  # uncached
     with pytest.raises(Absent, match=f"{library.split('.')[0]} cannot be imported"):
         PEERS["backbone"][library.split(".")[0]].prepare(workload_of("backbone"))
 

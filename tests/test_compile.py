@@ -32,7 +32,7 @@ def test_the_backbone_compiles_without_a_graph_break(use_grn, with_cp):
     ours, expected = compiled(other)(images), plain(images)
     for a, b in zip(ours, expected, strict=True):
         assert relative_error(a, b) < 1e-5
-    # Not the squares: each map ends in a norm, which keeps their sum, and rounding would be all there is of a gradient.
+    # Random weights: squares of normed maps add up to a constant, and their gradient would be rounding alone.
     weights = [torch.randn_like(m) for m in expected]
     for maps in (ours, expected):
         sum((m * weight).sum() for m, weight in zip(maps, weights, strict=True)).backward()

@@ -1,6 +1,7 @@
 """Modules that somebody replaced or listens to are called; recordings hold PyTorch's own operations only."""
 
 import io
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -157,8 +158,9 @@ def test_a_recording_runs_on_images_of_other_sizes(backbone):
 def test_the_onnx_exporter_takes_images_of_any_size(backbone, monkeypatch):
     """The exporter of mmdeploy, mmpretrain and timm, which works on traces; sizes that are named stay open."""
     # Its last step looks for operators of onnxscript and needs the onnx package even where there are none.
-    parts = "torch.onnx._internal.torchscript_exporter.onnx_proto_utils._add_onnxscript_fn"
-    monkeypatch.setattr(parts, lambda model, _: model)
+    exporter = "torch.onnx._internal.torchscript_exporter"
+    package = exporter if find_spec(exporter) else "torch.onnx._internal"  # where PyTorch before 2.9 has it
+    monkeypatch.setattr(f"{package}.onnx_proto_utils._add_onnxscript_fn", lambda model, _: model)
     file, axes = io.BytesIO(), {0: "batch", 2: "height", 3: "width"}
     options = {"dynamo": False, "input_names": ["images"], "output_names": ["maps"]}
     torch.onnx.export(backbone.eval(), (photographs(2),), file, dynamic_axes={"images": axes, "maps": axes}, **options)

@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 
+from benchmarks.speed import mmpretrain_peers
 from benchmarks.speed.peer import PeerUnavailable
 from benchmarks.speed.registry import PEERS
 from tests.benchmarks.speed.examples import ARCH, workload_of
@@ -34,5 +35,6 @@ def test_the_channels_are_those_of_the_size():
 @pytest.mark.parametrize("library", ["timm", "mmpretrain.models"])
 def test_a_library_that_cannot_be_imported_is_absent(library, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setattr(mmpretrain_peers, "import_failure", mmpretrain_peers.import_failure.__wrapped__)  # uncached
     with pytest.raises(PeerUnavailable, match=f"{library.split('.')[0]} cannot be imported"):
         PEERS["backbone"][library.split(".")[0]].prepare(workload_of("backbone"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,7 +60,8 @@ def draw_sheet(scenes: Sequence[SceneExample], pictures: Sequence[PictureExample
         "FCMAE predicts the pattern of hidden patches; their mean and contrast are those of the original",
         fontsize=12,
     )
-    upper, lower = figure.subfigures(2, 1, height_ratios=(scenes_height, pictures_height))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(scenes_height, pictures_height))
+    upper, lower = halves
     rows = upper.subplots(len(scenes), len(SCENE_COLUMNS), squeeze=False)
     for ax, title in zip(rows[0], SCENE_COLUMNS, strict=True):
         ax.set_title(title, fontsize=11)

@@ -113,7 +113,8 @@ def _write_scenes(
     step: Callable[[], None],
 ) -> None:
     coco_images = _folder(root / "coco" / split)
-    images, annotations = [], []
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
     for number in range(spec.scenes(split)):
         # A generator of its own for each scene: their content does not depend on how many there are.
         rng = np.random.default_rng([spec.seed, SPLITS.index(split), 0, number])
@@ -156,7 +157,7 @@ def _write_pictures(
 
 def coco_annotations(scene: Scene, image_id: int, first_id: int) -> list[dict[str, object]]:
     """Return the scene's digits as COCO annotations; ``scan`` is ours, the index of the scan in the digits set."""
-    annotations = []
+    annotations: list[dict[str, object]] = []
     for offset, instance in enumerate(scene.instances):
         segmentation = rle.encode(np.asfortranarray(instance.visible.astype(np.uint8)))
         annotations.append(

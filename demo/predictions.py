@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -124,11 +125,14 @@ def _objects(instances: InstanceData) -> Objects:
     )
 
 
-def _to_bytes(image: torch.Tensor, preprocessor: torch.nn.Module) -> np.ndarray:
-    """Return a normalised (3, H, W) image back to (H, W, 3) RGB bytes."""
+def _to_bytes(image: torch.Tensor, preprocessor: Any) -> np.ndarray:
+    """Turn a normalised (3, H, W) image back into (H, W, 3) RGB bytes."""
     image = image.cpu() * preprocessor.std.cpu() + preprocessor.mean.cpu()
     return image.clamp(0, 255).round().byte().permute(1, 2, 0).numpy()
 
 
 def _read_rgb(path: str) -> np.ndarray:
-    return cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
+    image = cv2.imread(path)
+    if image is None:
+        raise ValueError(f"{path} is no picture; delete data/demo and run the demo again")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -25,17 +25,17 @@ class SwapTask:
     num_classes: int
 
 
-DETECTION = {"data": "mask_rcnn", "num_classes": 10}
-SEGMENTATION = {"data": "upernet", "num_classes": 11}
+DETECTION = ("mask_rcnn", 10)
+SEGMENTATION = ("upernet", 11)
 SWAP_TASKS = (
-    SwapTask("RetinaNet", "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py", **DETECTION),
-    SwapTask("FCOS", "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py", **DETECTION),
-    SwapTask("Deformable DETR", "mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py", **DETECTION),
-    SwapTask("PSPNet", "mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py", **SEGMENTATION),
+    SwapTask("RetinaNet", "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py", *DETECTION),
+    SwapTask("FCOS", "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py", *DETECTION),
+    SwapTask("Deformable DETR", "mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py", *DETECTION),
+    SwapTask("PSPNet", "mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py", *SEGMENTATION),
     SwapTask(
         "UperNet",
         "mmseg::swin/swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512.py",
-        **SEGMENTATION,
+        *SEGMENTATION,
     ),
 )
 

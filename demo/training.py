@@ -67,10 +67,10 @@ def _run(command: list[str], output: Path, title: str, console: Console) -> None
         ) as process,
         progress(console, title) as report,
     ):
-        latest = (0, None, "starting")
+        latest: tuple[int, int | None, str] = (0, None, "starting")
         report(*latest)
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 log.write(line)
                 latest = describe(line) or latest
                 report(*latest)

@@ -39,11 +39,8 @@ def background_only_miou(data_root: Path, num_classes: int) -> float:
 
     Classes that occur in no label and in no prediction do not count, as in mmseg.
     """
-    labels = [
-        cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        for path in sorted((data_root / "ade/annotations/validation").iterdir())
-    ]
-    pixels = sum(np.bincount(label.ravel(), minlength=num_classes + 1) for label in labels)[1:]
+    labels = [_read(path) for path in sorted((data_root / "ade/annotations/validation").iterdir())]
+    pixels = np.sum([np.bincount(label.ravel(), minlength=num_classes + 1) for label in labels], axis=0)[1:]
     intersection = np.where(np.arange(num_classes) == 0, pixels, 0)
     union = np.where(np.arange(num_classes) == 0, pixels.sum(), pixels)
     return float((intersection[union > 0] / union[union > 0]).mean())
@@ -67,6 +64,13 @@ def constant_detector_ap50(data_root: Path) -> dict[str, float]:
         ]
         results = coco.loadRes(detections)
         return {kind: _ap50(coco, results, kind) for kind in ("bbox", "segm")}
+
+
+def _read(path: Path) -> np.ndarray:
+    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if labels is None:
+        raise ValueError(f"{path} is no picture; delete data/demo and run the demo again")
+    return labels
 
 
 def _count_pictures(folder: Path) -> dict[str, int]:

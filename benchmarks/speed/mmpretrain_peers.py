@@ -6,7 +6,7 @@ import torch
 from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 
-from benchmarks.speed.peer import Network, Peer, PeerUnavailable, Weights, Workload
+from benchmarks.speed.peer import Network, Peer, PeerUnavailable, Weights, Workload, gradients_of
 from cnxv2_mm import FCMAE
 from cnxv2_mm.checkpoints import DIALECTS
 from cnxv2_mm.checkpoints.translate import from_ours, to_ours
@@ -61,7 +61,7 @@ class MMPretrainConvNeXt(Network):
         return self.body(images)
 
     def gradients(self) -> Weights:
-        return to_ours({name: parameter.grad for name, parameter in self.body.named_parameters()}).tensors
+        return to_ours(gradients_of(self.body)).tensors
 
 
 class SparKEncoder(Network):
@@ -81,6 +81,8 @@ class SparKEncoder(Network):
     def forward(self, images: Tensor, visible: Tensor | None) -> tuple[Tensor, ...]:
         from mmpretrain.models.utils import SparseHelper
 
+        if visible is None:
+            raise ValueError("visible=None: SparK's network needs a mask")
         SparseHelper._cur_active = visible.unsqueeze(1)  # a global that its layers read
         return self.body(images * enlarge(visible, 32).unsqueeze(1))
 
@@ -89,7 +91,7 @@ class SparKEncoder(Network):
         return features
 
     def gradients(self) -> Weights:
-        return to_ours({name: parameter.grad for name, parameter in self.body.named_parameters()}).tensors
+        return to_ours(gradients_of(self.body)).tensors
 
 
 class SparKStep(Network):
@@ -101,7 +103,7 @@ class SparKStep(Network):
     def __init__(self, workload: Workload) -> None:
         super().__init__()
         self.encoder = SparKEncoder(workload)
-        self.model = FCMAE(self.encoder, mask_ratio=workload.mask_ratio)
+        self.model = FCMAE(self.encoder, mask_ratio=workload.hidden_share)
         decoder = {name: tensor for name, tensor in workload.weights.items() if name.startswith("decoder.")}
         self.model.decoder.load_state_dict({name.removeprefix("decoder."): t for name, t in decoder.items()})
 
@@ -109,7 +111,7 @@ class SparKStep(Network):
         return (self.model.loss(images)["loss"],)
 
     def gradients(self) -> Weights:
-        decoder = {f"decoder.{name}": p.grad for name, p in self.model.decoder.named_parameters()}
+        decoder = {f"decoder.{name}": gradient for name, gradient in gradients_of(self.model.decoder).items()}
         return self.encoder.gradients() | decoder
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from benchmarks.speed.peer import Network, Peer, Weights, Workload
+from benchmarks.speed.peer import Network, Peer, Weights, Workload, gradients_of
 from cnxv2_mm import FCMAE, ConvNeXtV2
 from cnxv2_mm.layouts import Dense, MaskedDense
 
@@ -25,7 +25,7 @@ class OurEncoder(Network):
         return (self.backbone.encode_visible(images, visible, self.layout, self.num_visible),)
 
     def gradients(self) -> Weights:
-        return {name: parameter.grad for name, parameter in self.named_parameters()}
+        return gradients_of(self)
 
 
 class MaskedDenseByKernels(MaskedDense):
@@ -49,7 +49,7 @@ class OurMaskedDenseByKernels(OurEncoder):
         super().__init__(workload, "masked_dense")
 
     def forward(self, images: Tensor, visible: Tensor | None) -> tuple[Tensor, ...]:
-        if visible is None:
+        if visible is None or self.num_visible is None:
             return super().forward(images, visible)
         start = MaskedDenseByKernels.of_patches(visible, self.num_visible, images.shape[-1] // visible.shape[-1])
         *_, (x, last) = self.backbone._encode(images, start)
@@ -68,7 +68,7 @@ class OurBackbone(Network):
         return self.backbone(images)
 
     def gradients(self) -> Weights:
-        return {name: parameter.grad for name, parameter in self.named_parameters()}
+        return gradients_of(self)
 
 
 class OurStep(Network):
@@ -77,14 +77,14 @@ class OurStep(Network):
     def __init__(self, workload: Workload, layout: str) -> None:
         super().__init__()
         backbone = ConvNeXtV2(workload.arch, out_indices=())
-        self.model = FCMAE(backbone, mask_ratio=workload.mask_ratio, layout=layout)
+        self.model = FCMAE(backbone, mask_ratio=workload.hidden_share, layout=layout)
         self.model.load_state_dict(workload.weights)
 
     def forward(self, images: Tensor, visible: Tensor | None = None) -> tuple[Tensor, ...]:
         return (self.model.loss(images)["loss"],)
 
     def gradients(self) -> Weights:
-        return {name: parameter.grad for name, parameter in self.model.named_parameters()}
+        return gradients_of(self.model)
 
 
 def build_packed(workload: Workload) -> Network:

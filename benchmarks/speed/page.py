@@ -77,14 +77,14 @@ def _render_table(table: Table) -> str:
 
 def _render_ratios(result: Result) -> str:
     """Return milliseconds of each peer by visible patches, and how straight the line through them is."""
-    tables = sorted(result.tables, key=lambda table: table.num_visible)
+    tables = sorted(result.tables, key=lambda table: table.patches)
     headings = ("peer", *(f"{table.num_visible} of {table.num_patches}" for table in tables), "off a straight line")
     rows = []
     for label in result.labels:
         found = [(table, row) for table in tables for row in table.rows if row.label == label]
         by_table = {id(table): f"{table.seconds(row).median * 1e3:.3g}" for table, row in found}
         times = [table.seconds(row).median for table, row in found]
-        deviation = f"{deviation_from_line([table.num_visible for table, _ in found], times):.1%}"
+        deviation = f"{deviation_from_line([table.patches[0] for table, _ in found], times):.1%}"
         rows.append((label, *(by_table.get(id(table), "-") for table in tables), deviation))
     return (
         f"Milliseconds by the number of visible patches, {tables[0].batch_size} images, median of the rounds:\n\n"

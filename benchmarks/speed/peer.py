@@ -40,6 +40,17 @@ class Workload:
     weights: Weights
 
     @property
+    def hidden_share(self) -> float:
+        """The share of hidden patches, for what trains with a mask.
+
+        Raises:
+            ValueError: The images are whole.
+        """
+        if self.mask_ratio is None:
+            raise ValueError(f"mask_ratio=None, but {self.benchmark!r} hides patches; give a share in (0, 1)")
+        return self.mask_ratio
+
+    @property
     def channels(self) -> tuple[int, ...]:
         return find_variant(self.arch).channels
 
@@ -54,6 +65,11 @@ class Network(nn.Module):
     @abstractmethod
     def gradients(self) -> Weights:
         """Return the gradients of all parameters by our names, in our shapes."""
+
+
+def gradients_of(module: nn.Module) -> Weights:
+    """Return the gradients of a module's parameters by their names; a parameter without one is left out."""
+    return {name: parameter.grad for name, parameter in module.named_parameters() if parameter.grad is not None}
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ def draw_cost(result: Result, path: Path) -> None:
         for table in result.tables:
             for row in table.rows:
                 if row.label == label:
-                    points.append((table.num_visible / table.num_patches, table.seconds(row), table.batch_size))
+                    visible, patches = table.patches
+                    points.append((visible / patches, table.seconds(row), table.batch_size))
         points.sort(key=lambda point: point[0])
         shares = [share for share, _, _ in points]
         (line,) = axes.plot(shares, [1e3 * s.median / n for _, s, n in points], marker="o", markersize=3, label=label)

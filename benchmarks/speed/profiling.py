@@ -88,7 +88,8 @@ def kind_of(event: FunctionEvent) -> str:
 
 
 def _names_outwards(event: FunctionEvent) -> list[str]:
-    names, around = [], event
+    names: list[str] = []
+    around: FunctionEvent | None = event
     while around is not None:
         names.append(around.name)
         around = around.cpu_parent

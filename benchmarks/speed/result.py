@@ -94,6 +94,17 @@ class Table:
         seen = f", {self.num_visible} of {self.num_patches} patches visible" if self.num_visible else ""
         return f"{words[self.direction]}, {images}{seen}"
 
+    @property
+    def patches(self) -> tuple[int, int]:
+        """Visible patches of each image, and all of them.
+
+        Raises:
+            ValueError: The images are whole.
+        """
+        if self.num_visible is None or self.num_patches is None:
+            raise ValueError(f"the table {self.title!r} is of whole images, not of patches")
+        return self.num_visible, self.num_patches
+
     def seconds(self, row: Measurement) -> Quartiles:
         return Quartiles.of(row.seconds)
 

@@ -1,8 +1,10 @@
 """timm's ``convnextv2_*``, which has no mask, and no norms behind its maps."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
-from benchmarks.speed.peer import Network, Peer, PeerUnavailable, Weights, Workload
+from benchmarks.speed.peer import Network, Peer, PeerUnavailable, Weights, Workload, gradients_of
 from cnxv2_mm.checkpoints import DIALECTS
 from cnxv2_mm.checkpoints.translate import from_ours, to_ours
 from cnxv2_mm.variants import find_variant
@@ -15,17 +17,18 @@ class TimmConvNeXt(Network):
         super().__init__()
         try:
             import timm
-            from timm.layers import LayerNorm2d
+            from timm.layers.norm import LayerNorm2d
         except ImportError as error:
             raise PeerUnavailable(f"timm cannot be imported: {error}") from error
         variant = find_variant(workload.arch)
+        options: dict[str, Any] = {}
         if isinstance(workload.arch, str):
-            name, options = f"convnextv2_{workload.arch}", {}
+            name = f"convnextv2_{workload.arch}"
         else:
             name, options = "convnextv2_tiny", {"depths": variant.depths, "dims": variant.channels}
         if not timm.is_model(name):
             raise PeerUnavailable(f"timm has no {name}")
-        self.body = timm.create_model(name, pretrained=False, num_classes=0, **options)
+        self.body: Any = timm.create_model(name, pretrained=False, num_classes=0, **options)
         self.body.head = nn.Identity()
         inside = {
             name: tensor
@@ -47,8 +50,8 @@ class TimmConvNeXt(Network):
         return tuple(norm(x) for norm, x in zip(self.norms.values(), maps, strict=True))
 
     def gradients(self) -> Weights:
-        body = to_ours({name: parameter.grad for name, parameter in self.body.named_parameters()}).tensors
-        return body | {f"backbone.{name}": parameter.grad for name, parameter in self.norms.named_parameters()}
+        body = to_ours(gradients_of(self.body)).tensors
+        return body | {f"backbone.{name}": gradient for name, gradient in gradients_of(self.norms).items()}
 
 
 def _peers(computes: str) -> tuple[Peer, Peer]:

@@ -58,7 +58,7 @@ def _leave_small(preprocessor: ConfigDict) -> None:
 def _offline(model: Any) -> Any:
     """Return a copy of a model's config that asks for no download."""
     if isinstance(model, Mapping):
-        changed = type(model)()
+        changed: Any = type(model)()
         for key, value in model.items():
             if key in _WEIGHTS or (key == "init_cfg" and "Pretrained" in repr(value)):
                 changed[key] = None

@@ -29,7 +29,7 @@ def predict_once(config: Config) -> None:
         Exception: Whatever building the model or running it raises.
     """
     torch.manual_seed(0)
-    model = build_model(Config({**config, "model": _with_few_results(config.model)}))
+    model: Any = build_model(Config({**config, "model": _with_few_results(config.model)}))
     model.eval()  # some models return nothing from it
     batch = make_prediction_batch(config)
     expected = len(batch["inputs"])
@@ -41,5 +41,6 @@ def predict_once(config: Config) -> None:
 
 def _with_few_results(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return type(value)({k: min(v, _MOST) if k == _COUNT else _with_few_results(v) for k, v in value.items()})
+        few: Any = type(value)
+        return few({k: min(v, _MOST) if k == _COUNT else _with_few_results(v) for k, v in value.items()})
     return type(value)(map(_with_few_results, value)) if isinstance(value, list | tuple) else value

@@ -6,10 +6,12 @@ A process that takes longer than the limit for one item, or that the system kill
 import logging
 import multiprocessing
 import os
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import TimeoutError, as_completed
+from concurrent.futures import Future, TimeoutError, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -34,26 +36,31 @@ def map_in_processes(
         BrokenProcessPool: The processes die before they have done anything.
     """
     waiting = list(items)
-    while waiting:
-        pool = ProcessPool(processes, chunk, initializer=_start, context=multiprocessing.get_context("spawn"))
-        try:
-            futures = {pool.schedule(function, (item,), timeout=limit): item for item in waiting}
-            lost = []
-            for future in as_completed(futures):
-                error = future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    lost.append(futures[future])
-                elif error is not None:
-                    yield futures[future], None, _explain(error, limit)
-                else:
-                    yield futures[future], future.result(), ""
-            # A process that dies between two items breaks the pool: the rest goes to another one.
-            if len(lost) == len(waiting):
-                raise BrokenProcessPool("the processes die before they have done anything")
-            waiting = lost
-        finally:
-            pool.stop()
-            pool.join()
+    # Temporary files go where those of killed processes are removed too.
+    with TemporaryDirectory(prefix="walk-") as folder:
+        while waiting:
+            spawn = multiprocessing.get_context("spawn")
+            pool = ProcessPool(processes, chunk, initializer=_start, initargs=(folder,), context=spawn)
+            try:
+                futures: dict[Future[Any], Any] = {
+                    pool.schedule(function, (item,), timeout=limit): item for item in waiting
+                }
+                lost = []
+                for future in as_completed(futures):
+                    error = future.exception()
+                    if isinstance(error, BrokenProcessPool):
+                        lost.append(futures[future])
+                    elif error is not None:
+                        yield futures[future], None, _explain(error, limit)
+                    else:
+                        yield futures[future], future.result(), ""
+                # A process that dies between two items breaks the pool: the rest goes to another one.
+                if len(lost) == len(waiting):
+                    raise BrokenProcessPool("the processes die before they have done anything")
+                waiting = lost
+            finally:
+                pool.stop()
+                pool.join()
 
 
 def _explain(error: BaseException, limit: float) -> str:
@@ -64,8 +71,9 @@ def _explain(error: BaseException, limit: float) -> str:
     return tell(error)
 
 
-def _start() -> None:
-    """Make a new process quiet and single-threaded."""
+def _start(folder: str) -> None:
+    """Make a new process quiet and single-threaded, with its temporary files in a folder."""
+    tempfile.tempdir = folder
     # The libraries say much about every model; what matters is in the result.
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)

@@ -1,7 +1,6 @@
 """A BERT for models that read one from Hugging Face: as wide as theirs, but of one layer, random, with few words."""
 
 from functools import cache
-from multiprocessing.util import Finalize
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +21,6 @@ def _write() -> TemporaryDirectory:
     special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "?")
     vocabulary = [*special, *WORDS, *letters, *(f"##{letter}" for letter in letters)]
     folder = TemporaryDirectory(prefix="small-bert-")
-    Finalize(None, folder.cleanup, exitpriority=0)  # the walk's pool stops its processes without Python's own clean-up
     file = Path(folder.name) / "vocab.txt"
     file.write_text("\n".join(vocabulary))
     BertTokenizer(str(file)).save_pretrained(folder.name)

@@ -1,5 +1,7 @@
 """One training step, as mmengine's loop makes it but for the optimiser: losses, and gradients of the backbone."""
 
+from typing import Any
+
 import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub
@@ -27,7 +29,7 @@ def train_one_step(config: Config, backbone_type: str | None) -> None:
         Exception: Whatever building the model or running it raises.
     """
     torch.manual_seed(0)
-    model = build_model(config)
+    model: Any = build_model(config)
     model.train()  # some models return nothing from it
     _announce_progress(model)
     batch = model.data_preprocessor(make_batch(config), training=True)
@@ -41,7 +43,7 @@ def train_one_step(config: Config, backbone_type: str | None) -> None:
         check_gradients(model, backbone_type, every=not config.get("find_unused_parameters", False))
 
 
-def _announce_progress(model: nn.Module) -> None:
+def _announce_progress(model: Any) -> None:
     """Set what mmengine's loop and mmdet's hook tell, which some losses ask.
 
     This is the first of many iterations.

@@ -115,7 +115,7 @@ def _stuff(config: Config, side: int) -> PixelData:
     """Return a class for every pixel, in stripes, at the resolution to which the config's pipeline brings it."""
     model = config.model
     things, stuff = (next(values_of(model, key), 0) or 0 for key in ("num_things_classes", "num_stuff_classes"))
-    semantic = next(values_of(model, "semantic_head"), {}) or {}
+    semantic: dict[str, Any] = next(values_of(model, "semantic_head"), {}) or {}
     num_classes = things + stuff or semantic.get("num_classes", 2)
     rescale = [t.get("scale_factor", 1) for t in _transforms(config) if t.get("type") == "SegRescale"]
     side = int(side * (rescale[0] if rescale else 1))

@@ -1,0 +1,102 @@
+"""What docs/pretrain.md and docs/train.md show works: the training on a folder is run, on the images of the page."""
+
+import math
+import re
+import runpy
+
+import pytest
+import torch
+from mmengine.registry import MODELS, init_default_scope
+
+from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.checkpoints import allow_checkpoint_types
+from cnxv2_mm.config.load import load_config
+from cnxv2_mm.training.fsdp import check_hooks
+from tests.configs.common import ALL_SIZES
+from tests.test_structure import ROOT
+from tests.tools.conftest import load_tool
+
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("pretrain", "train")}
+
+
+def write(name):
+    """A block of the pages as a file in the working folder; its first line is its name."""
+    (block,) = re.findall(rf"```python\n(# {name}\n.*?)```", "".join(PAGES.values()), flags=re.DOTALL)
+    with open(name, "w") as file:
+        file.write(block.replace("cnxv2_mm::", f"{ROOT}/configs/"))  # where it lies, installed or not
+
+
+def test_pre_training_and_a_detector_that_starts_from_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("make_images.py", "my_pretraining.py", "my_retinanet.py"):
+        write(name)
+    runpy.run_path("make_images.py")
+    assert len(list((tmp_path / "my_images").glob("*.jpg"))) == 32
+    small = ["train_dataloader.dataset.pipeline.1.scale=64", "train_cfg.max_epochs=2"]
+    load_tool("train").main(
+        ["my_pretraining.py", "--cfg-options", *small, "default_hooks.checkpoint.filename_tmpl=epoch_20.pth"]
+    )
+    log = next((tmp_path / "work_dirs" / "my_pretraining").glob("*/*.log")).read_text()
+    (groups,) = re.findall(r"```\n(Layer decay.*?)\.\.\.", PAGES["pretrain"], flags=re.DOTALL)
+    assert groups in log
+    assert re.search(r"Epoch\(train\) +\[2\]\[4/4\]  lr: .* eta: .* time: .* data_time: .* loss: ", log)
+
+    cfg = load_config("my_retinanet.py")
+    init_default_scope("mmdet")
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    allow_checkpoint_types()
+    saved = torch.load(cfg.model.backbone.init_cfg.checkpoint, weights_only=True)["state_dict"]
+    same = [n for n, x in model.backbone.state_dict().items() if torch.equal(x, saved.get(f"backbone.{n}", x + 1))]
+    new = model.backbone.state_dict().keys() - set(same)
+    assert all(re.fullmatch(r"norm\d\.(weight|bias)", name) for name in new)
+
+
+def test_the_rates_in_the_log_are_those_of_the_schedule():
+    """2e-3 in 20 epochs of 4 steps, of which 5 % are warm-up; a line shows the rate of its epoch's last step."""
+    lines = re.findall(r"Epoch\(train\) +\[(\d+)\]\[4/4\]  lr: (\S+)", PAGES["pretrain"])
+    assert len(lines) == 7
+    for epoch, rate in lines:
+        step = 4 * int(epoch) - 1
+        share = step / 4 if step < 4 else (1 + math.cos(math.pi * (step - 4) / 76)) / 2
+        assert float(rate) == pytest.approx(2e-3 * share, rel=1e-4)
+
+
+def test_more_channels(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("my_satellite.py")
+    cfg = load_config("my_satellite.py")
+    init_default_scope(cfg.default_scope)
+    cfg.model.backbone.arch = "atto"
+    model = MODELS.build(cfg.model)
+    images = 1200 + 800 * torch.rand(2, 12, 64, 64)
+    inputs = model.data_preprocessor({"inputs": list(images)}, training=True)["inputs"]
+    assert torch.allclose(inputs, (images - 1200) / 800, atol=1e-5)
+    assert model.loss(inputs)["loss"].isfinite()
+
+
+def test_a_sharded_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("my_huge.py")
+    cfg = load_config("my_huge.py")
+    check_hooks(cfg)
+    assert (cfg.model.backbone.arch, cfg.strategy.type) == ("huge", "cnxv2_mm.FSDPStrategy")
+    assert not cfg.model.backbone.get("with_cp")
+
+
+@pytest.mark.parametrize("arch", ALL_SIZES)
+def test_the_table_of_sizes(arch):
+    with torch.device("meta"):
+        backbone = ConvNeXtV2(arch=arch, out_indices=())
+    count = sum(parameter.numel() for parameter in backbone.parameters()) / 1e6
+    assert f"| `{arch}` | {count:.1f} M | {', '.join(map(str, backbone.channels))} |" in PAGES["pretrain"]
+
+
+@pytest.mark.parametrize("tool", ["train", "test"])
+def test_the_table_of_options_is_complete(tool, capsys):
+    with pytest.raises(SystemExit):
+        load_tool(tool).parse_args(["--help"])
+    options = set(re.findall(r"^  (--[a-z][\w-]*)", capsys.readouterr().out, flags=re.MULTILINE))
+    assert len(options) > 8
+    own = {"--launcher", "--local_rank", "--wait-time"}  # set by scripts; seconds of a window
+    assert options - own <= set(re.findall(r"`(--[a-z][a-z-]*)", PAGES["train"]))

@@ -19,12 +19,20 @@ from cnxv2_mm.version import __version__
 from tests.configs.images import pictures, write
 from tests.test_structure import ROOT
 
-OWN_CONFIG = """
-_base_ = ["cnxv2_mm::fcmae/folder.py"]
-model = dict(backbone=dict(arch="atto"))
-train_dataloader = dict(batch_size=4, num_workers=0, persistent_workers=False, dataset=dict(data_root="my_images"))
-train_cfg = dict(max_epochs=1)
-"""
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = re.findall(r"^cnxv2 (\w+ .*)", README, flags=re.MULTILINE)
+# What makes a few seconds of a user's training.
+SHORT = (
+    "--cfg-options train_cfg.max_epochs=1 train_dataloader.batch_size=4 train_dataloader.num_workers=0 "
+    "train_dataloader.persistent_workers=False"
+)
+
+
+def block(start: str) -> str:
+    """The README's block of Python that starts so."""
+    (found,) = [text for text in BLOCKS if text.startswith(start)]
+    return found
 
 
 class Installation:
@@ -108,7 +116,7 @@ for words in (
 
 
 def test_the_command_says_what_it_can_do_and_does_it(installed):
-    result = installed.python(SHORT_COMMANDS)
+    result = installed.python(SHORT_COMMANDS + block("import torch"))
     answers = re.split(r"status \d\n", succeed(result))
     path, _, alone = answers[0].partition("\n")
     assert Path(path).is_relative_to(installed.home)  # the wheel, not the checkout
@@ -121,34 +129,54 @@ def test_the_command_says_what_it_can_do_and_does_it(installed):
         assert answer.startswith(f"usage: cnxv2 {command} ")
     assert "convnextv2_tiny_fcmae" in answers[6]
     assert re.search(r"^total +3,708,400 ", answers[7], flags=re.MULTILINE)  # as timm.create_model has it
+    code = block("import torch")
+    assert answers[8].strip() == code.rpartition("  # ")[2].strip()
     assert re.findall(r"status (\d)", result.stdout) == ["0", "0", "2", "0", "0", "0", "0", "0"]
 
 
 def test_a_published_detector_is_swapped(installed):
-    published = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
-    text = succeed(installed.run("cnxv2", "swap", published, "--arch", "atto", "-o", "my_retinanet.py"))
+    (command,) = [command for command in COMMANDS if command.startswith("swap ")]
+    text = succeed(installed.run("cnxv2", *command.split()))
     assert "Train it: cnxv2 train my_retinanet.py" in text
-    assert Config.fromfile(installed.work / "my_retinanet.py").model.backbone.arch == "atto"
+    assert Config.fromfile(installed.work / "my_retinanet.py").model.backbone.type == "cnxv2_mm.ConvNeXtV2"
 
 
 @pytest.fixture(scope="module")
 def own_config(installed) -> str:
     """A user's config, in a folder with a user's images."""
-    (installed.work / "my_pretraining.py").write_text(OWN_CONFIG)
+    (installed.work / "my_pretraining.py").write_text(block("# my_pretraining.py"))
     for i, (image, _, _) in enumerate(pictures(8)):
         write(installed.work / "my_images" / f"{i}.png", image)
     return "my_pretraining.py"
 
 
 def test_a_config_of_ones_own_inherits_a_shipped_one_and_trains(installed, own_config):
-    succeed(installed.run("cnxv2", "train", own_config))
+    succeed(installed.run("cnxv2", "train", own_config, *SHORT.split()))
     assert (installed.work / "work_dirs/my_pretraining/epoch_1.pth").is_file()
 
 
 def test_torchrun_starts_the_same_command(installed, own_config):
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "1", "-m", "cnxv2_mm"]
-    succeed(installed.run("python", *launch, "train", own_config, "--launcher", "pytorch", "--work-dir", "second"))
+    options = ["--launcher", "pytorch", "--work-dir", "second", *SHORT.split()]
+    succeed(installed.run("python", *launch, "train", own_config, *options))
     assert (installed.work / "second/epoch_1.pth").is_file()
+
+
+# Once the package is imported, mmengine itself finds its configs by name, with no warning and no mark of a library.
+STOCK_MMENGINE = """
+import warnings
+import cnxv2_mm
+from mmengine.config import Config
+from mmengine.hub import get_config
+
+warnings.filterwarnings("error", message="There is not `Config` define", append=True)
+own, shipped = Config.fromfile("my_pretraining.py"), get_config("cnxv2_mm::fcmae/folder.py")
+assert own.model == dict(shipped.model, backbone=own.model.backbone)  # no mark of a library, which _scope_ would be
+"""
+
+
+def test_mmengine_finds_the_configs(installed, own_config):
+    succeed(installed.python(STOCK_MMENGINE))
 
 
 def test_the_shipped_folders_are_whole(installed):

@@ -15,6 +15,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 from torch.utils.data import DataLoader
 
+from cnxv2_mm.__main__ import find_tool
 from cnxv2_mm.config.build import build_on_meta
 from cnxv2_mm.config.load import load_config
 from tests.conftest import photographs, wake_grn
@@ -128,6 +129,12 @@ def test_every_option_of_a_command_exists():
     for option in options:
         value = ["x"] if option in ("--work-dir", "--resume") else []
         load_tool("train").parse_args(["config.py", option, *value])
+
+
+def test_every_tool_of_a_library_exists():
+    tools = re.findall(r"\b(mm\w+::[\w/]+\.py)", section("The libraries' own tools"))
+    assert len(tools) == 2
+    assert all(find_tool(tool).is_file() for tool in tools)
 
 
 def test_what_changes_from_mmpretrain():

@@ -24,7 +24,7 @@ from demo.photographs import Split, load_photographs, random_background
 from demo.scenes import Scene, compose
 
 # Raise it when the same parameters would give other files: existing data sets are then made again.
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
 # The longer side of a digit, as a share of the side of its scene or picture.
 SCENE_DIGITS = (0.34, 0.46)

@@ -14,8 +14,7 @@ import numpy as np
 Split = Literal["train", "val"]
 
 # Photographs only: no drawings, no pages of text (their letters would be unlabelled digits), and of the
-# stereo pair one half. The contact sheet shows validation images alone. Their photographs are public domain, as the
-# docstrings of skimage.data say: chelsea and gravel are CC0, coins has no known restrictions.
+# stereo pair one half. The validation ones are an animal, coins and a texture.
 PHOTOGRAPHS: dict[Split, dict[str, tuple[str, ...]]] = {
     "train": {
         "skimage": (
@@ -34,8 +33,8 @@ PHOTOGRAPHS: dict[Split, dict[str, tuple[str, ...]]] = {
     },
     "val": {"skimage": ("data/chelsea.png", "data/coins.png", "data/gravel.png")},
 }
-# Photographs in the public domain, and where that is written. The contact sheet, which README.md shows, has no others:
-# scikit-learn's are CC BY 2.0, and of coins.png only "no known copyright restrictions" is said.
+# Validation photographs in the public domain, and where that is written. The contact sheet, which README.md shows, has
+# no others. Of the coins, skimage.data.coins says "no known copyright restrictions", which is less.
 PUBLIC_DOMAIN = {
     "data/chelsea.png": "CC0 by the photographer, Stefan van der Walt: docstring of skimage.data.chelsea",
     "data/gravel.png": "CC0, from CC0Textures: docstring of skimage.data.gravel",

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from cnxv2_mm.training.run import set_loaders
+from cnxv2_mm.training.options import set_loaders
 from mmengine.registry import MODELS, DefaultScope
 
 from cnxv2_mm.config.load import load_config

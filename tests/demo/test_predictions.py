@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from cnxv2_mm.training.options import set_loaders
 from mmengine.registry import MODELS, DefaultScope
 
 from cnxv2_mm.config.load import load_config
+from cnxv2_mm.training.options import set_loaders
 from demo.predictions import predict_pictures, predict_scenes
 from demo.tasks import TASKS, WEIGHTS
 

@@ -26,7 +26,7 @@ _SIDE = 64
 
 
 def build_without_numbers(config: Config) -> nn.Module:
-    """Build the model of a config on the meta device, or with numbers if a constructor looks at some."""
+    """Build the model of a config on the meta device, where it has shapes but no numbers."""
     init_default_scope(config.get("default_scope") or "mmengine")
     return build_on_meta(_offline(config.model))
 

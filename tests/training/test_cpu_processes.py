@@ -127,7 +127,8 @@ def test_a_wrapper_of_the_config_keeps_its_options(launched):
     }
 
 
-def test_a_strategy_wraps_the_model_itself(launched):
+def test_a_strategy_wraps_the_model_itself(launched, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", "2.14.0")  # older ones are refused
     config = launched(strategy={"type": "cnxv2_mm.FSDPStrategy"})
     prepare_cpu_processes(config)
     assert "model_wrapper_cfg" not in config

@@ -1,5 +1,6 @@
 """Configs and tools that an installed OpenMMLab library brings along, in its folder ``.mim``; ours too."""
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def tell_mmengine() -> None:
     MODULE2PACKAGE[PACKAGE] = PACKAGE
     MODULE2PACKAGE["mmseg"] = "mmseg"
     Config._get_cfg_path = staticmethod(_file_and_scope)
+    # Our index names no config for a weight, since mmengine would load it by its own names. It warns of each such weight.
+    warnings.filterwarnings("ignore", r"There is not `Config` define in \{'Name': 'convnextv2_")
 
 
 def _file_and_scope(path: str, inheriting: str) -> tuple[str, str | None]:

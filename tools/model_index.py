@@ -20,12 +20,6 @@ _HEADER = "# Written by `python tools/model_index.py` from cnxv2_mm/zoo/table.py
 _NOTICE = """# The weights are CC-BY-NC 4.0 (no commercial use) and not part of this repository.
 # Every accuracy is the paper's (arXiv 2301.00808), none was measured here.
 """
-# The recipe in configs/ that a weight was trained by; "*" stands for batch and epochs.
-_RECIPES = {
-    "fcmae": "fcmae/fcmae_convnextv2-{size}_64xb64-1600e_in1k.py",
-    "in1k": "imagenet/convnextv2-{size}_32xb32-*_in1k.py",
-    "in22k_in1k": "imagenet/convnextv2-{size}_in22k-pre_*_in1k{resolution}.py",
-}
 _TRAINING_DATA = {
     "fcmae": ["ImageNet-1k"],
     "in1k": ["ImageNet-1k"],
@@ -80,14 +74,7 @@ def _model(weight: Weight) -> dict[str, Any]:
                 "Metrics": {"Top 1 Accuracy": weight.paper_top1},
             }
         ]
-    return model | {"Config": _config(weight), "Weights": weight.files["official"].address}
-
-
-def _config(weight: Weight) -> str:
-    resolution = "" if weight.resolution == 224 else f"-{weight.resolution}px"
-    pattern = _RECIPES[weight.training].format(size=weight.size, resolution=resolution)
-    (path,) = (ROOT / "configs").glob(pattern)
-    return path.relative_to(ROOT).as_posix()
+    return model | {"Weights": weight.files["official"].address}
 
 
 def _yaml(content: dict[str, Any]) -> str:

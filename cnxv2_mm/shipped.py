@@ -38,7 +38,7 @@ def tell_mmengine() -> None:
     MODULE2PACKAGE[PACKAGE] = PACKAGE
     MODULE2PACKAGE["mmseg"] = "mmseg"
     Config._get_cfg_path = staticmethod(_file_and_scope)
-    # Our index names no config for a weight, since mmengine would load it by its own names. It warns of each such weight.
+    # Our index names no config for a weight, since mmengine would load it by its own names. It warns of each such one.
     warnings.filterwarnings("ignore", r"There is not `Config` define in \{'Name': 'convnextv2_")
 
 

@@ -1,8 +1,6 @@
 """What every test may use: devices that are there, and real photographs that ship inside scikit-learn."""
 
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 
 import pytest
 import torch
@@ -12,24 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-
-
-def why_without_mmpretrain() -> str | None:
-    """Why mmpretrain is left out: transformers 5, beside which it cannot be imported. None: its tests must run."""
-    try:
-        transformers = version("transformers")
-    except PackageNotFoundError:
-        return None
-    if int(transformers.partition(".")[0]) < 5 or find_spec("mmpretrain"):
-        return None
-    return f"needs mmpretrain, which cannot be imported beside transformers {transformers}"
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """The one place that skips a test."""
-    reason = why_without_mmpretrain()
-    if reason and item.get_closest_marker("mmpretrain"):
-        pytest.skip(reason)
 
 
 @pytest.fixture(params=DEVICES)

@@ -28,7 +28,6 @@ def test_segmentation(photograph):
     assert inferencer(photograph, return_vis=True)["predictions"].shape == (128, 160)
 
 
-@pytest.mark.mmpretrain
 def test_classification(photograph):
     from mmpretrain import ImageClassificationInferencer
 

@@ -9,6 +9,8 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).parent
 # Of benchmarks/ the code, which tools/benchmark.py runs; its results stay in the repository.
 SHIPPED = {"configs": "*.py", "tools": "*", "benchmarks": "*.py"}
+# Writes the files of this repository, so it has no place in an installation.
+FOR_DEVELOPERS = ROOT / "tools" / "model_index.py"
 FILES = ("model-index.yml", "configs/metafile.yml")
 
 
@@ -38,7 +40,7 @@ def _copy(mim: Path) -> None:
     shutil.rmtree(mim, ignore_errors=True)  # what an earlier build left
     sources = [path for name, pattern in SHIPPED.items() for path in (ROOT / name).rglob(pattern)]
     for source in [*sources, *(ROOT / name for name in FILES)]:
-        if source.is_file() and "__pycache__" not in source.parts:
+        if source.is_file() and source != FOR_DEVELOPERS and "__pycache__" not in source.parts:
             target = mim / source.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from mmengine import registry
 from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.registry import Registry
 from torch import nn
 
 from cnxv2_mm.training import mixed_precision
@@ -23,6 +25,15 @@ def test_amp_where_there_is_an_accelerator(monkeypatch):
 
     with pytest.raises(ValueError, match="ApexOptimWrapper"):
         use_amp(Config({"optim_wrapper": {"type": "ApexOptimWrapper"}}))
+    # Another library's wrapper of the same name does something else.
+    toys = Registry("optimizer wrapper", parent=registry.OPTIM_WRAPPERS, scope="toys")
+    toys.register_module(name="OptimWrapper", module=type("OptimWrapper", (OptimWrapper,), {}))
+    monkeypatch.setitem(registry.OPTIM_WRAPPERS.children, "toys", toys)
+    with pytest.raises(ValueError, match=r"toys\.OptimWrapper"):
+        use_amp(Config({"optim_wrapper": {"type": "toys.OptimWrapper"}}))
+    own = Config({"optim_wrapper": {"type": "mmengine.OptimWrapper"}})
+    use_amp(own)
+    assert own.optim_wrapper.type == "AmpOptimWrapper"
     with pytest.raises(ValueError, match="the config has none: add optim_wrapper"):
         use_amp(Config({}))
     check_amp_device(Config({}))  # what else is missing, the runner says

@@ -25,6 +25,7 @@ def cells():
     x[..., 5] = 3 + 0.01 * x[..., 5]
     x[..., 6] = -2
     x[2, ..., 7] = 0
+    x[:4, ..., 8] = 0  # all of the first batch
     return x
 
 
@@ -35,7 +36,7 @@ def test_the_shares_are_those_of_the_definitions():
         activity.update(batch)
     got, expected = activity.compute(), channel_by_channel(x.flatten(1, 2).double().numpy())
     assert got.dead == pytest.approx(expected.dead)
-    assert got.dead == pytest.approx((2 + 1 / 6) / 24)
+    assert got.dead == pytest.approx((2 + 1 / 6 + 4 / 6) / 24)
     assert got.saturated == pytest.approx(expected.saturated)
     assert got.saturated >= 2 / 24
     assert got.always_dead == pytest.approx(expected.always_dead)

@@ -9,6 +9,7 @@ from functools import cache
 
 import pytest
 
+from cnxv2_mm.config.build import build_on_meta
 from tests.configs import oracle
 from tests.configs.common import ALL_SIZES, CONFIGS, build, build_model, load, optimizer_groups, size_of
 
@@ -55,9 +56,11 @@ def check_config(path):
     size = size_of(path)
 
     def scale(name):
-        if rule.get("strategy", "single") == "single":
+        strategy = rule.get("strategy", "single")
+        if strategy == "single":
             return oracle.single_scale(name, oracle.DEPTHS[size], rule.layer_decay_rate)
-        return oracle.group_scale(name, oracle.last_group(size), rule.layer_decay_rate)
+        of_strategy = {"group": oracle.group_scale, "stage": oracle.stage_scale}[strategy]
+        return of_strategy(name, oracle.last_group(size), rule.layer_decay_rate)
 
     model = build(path)
     groups = optimizer_groups(model, cfg.optim_wrapper, cfg.default_scope)
@@ -129,6 +132,36 @@ def test_constructors_of_mmdet_and_mmseg(library, size):
     for decay_type, scale in (("layer_wise", oracle.group_scale), ("stage_wise", oracle.stage_scale)):
         groups = groups_by(library, size, constructor, decay_rate=0.8, decay_type=decay_type, num_layers=last)
         check(model_of(library, size), groups, lambda name, scale=scale: scale(name, last, 0.8), LR, DECAY)
+
+
+@pytest.mark.parametrize("size", ALL_SIZES)
+def test_by_stage_equals_mmseg_on_mmpretrains_network(size):
+    """Every tensor of ``mmpretrain.ConvNeXt``, its norms and mmseg's heads, learns and decays as in ours."""
+    last = oracle.last_group(size)
+    model = deepcopy(load(DONORS["mmseg"]).model)
+    arch = {"depths": oracle.DEPTHS[size], "channels": oracle.channels(size)}
+    model.backbone = {"type": "mmpretrain.ConvNeXt", "arch": arch, "use_grn": True, "layer_scale_init_value": 0.0}
+    model.backbone |= {"out_indices": (0, 1, 2, 3), "gap_before_final_norm": False}
+    model.decode_head.in_channels = oracle.channels(size)
+    model.auxiliary_head.in_channels = oracle.channels(size)[2]
+    theirs = build_on_meta(model, "mmseg")
+    wrapper = {
+        "constructor": "mmseg.LearningRateDecayOptimizerConstructor",
+        "optimizer": {"type": "AdamW", "lr": LR, "weight_decay": DECAY},
+        "paramwise_cfg": {"decay_rate": 0.9, "decay_type": "stage_wise", "num_layers": last},
+    }
+    expected = settings_of(theirs, optimizer_groups(theirs, wrapper, "mmseg"))
+    assert len(expected) == len(list(theirs.parameters()))
+    groups = groups_by("mmseg", size, OURS, layer_decay_rate=0.9, strategy="stage")
+    assert settings_of(model_of("mmseg", size), groups) == expected
+
+
+def settings_of(model, groups):
+    """Rate and decay of every parameter by its name in ours, rates to twelve places."""
+    names = {id(p): name for name, p in model.named_parameters()}
+    settings = {names[id(p)]: (round(g["lr"], 12), g["weight_decay"]) for g in groups for p in g["params"]}
+    ours = (("depthwise_conv", "dwconv"), ("pointwise_conv", "pwconv"))
+    return {name.replace(*ours[0]).replace(*ours[1]): setting for name, setting in settings.items()}
 
 
 def test_the_formulas_give_the_numbers_of_the_official_code():

@@ -90,14 +90,19 @@ def _in1k(size: str) -> Row:
     return row | ({"base_lr": _INSTEAD[size]} if size in _INSTEAD else {})
 
 
+def _decay_type_on_22k(size: str, table: int) -> Value:
+    if size == "huge":
+        return Value("group", f"{OURS}: inferred, table 12 has one value for base, large and huge")
+    return Value(_DECAY_TYPE[size], f"{OURS}: as on ImageNet-1K, table {table} does not say")
+
+
 def _in22k(size: str) -> Row:
-    type_of_decay = Value(_DECAY_TYPE[size], f"{OURS}: as on ImageNet-1K, table 12 does not say")
-    return _printed(_IN22K[size], batch=4096, ema=None) | {"decay_type": type_of_decay}
+    return _printed(_IN22K[size], batch=4096, ema=None) | {"decay_type": _decay_type_on_22k(size, 12)}
 
 
 def _from_22k(size: str) -> Row:
     row = _printed(_IN22K_IN1K[size], batch=512, ema=None if size == "huge" else 0.9999)
-    return row | {"decay_type": Value(_DECAY_TYPE[size], f"{OURS}: as on ImageNet-1K, table 13 does not say")}
+    return row | {"decay_type": _decay_type_on_22k(size, 13)}
 
 
 def _supervised(size: str, version: int) -> Row:

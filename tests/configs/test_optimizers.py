@@ -4,6 +4,7 @@ Of every config; and of all eight sizes inside a classifier, a detector and a se
 those of mmpretrain, mmdetection and mmsegmentation.
 """
 
+import math
 from copy import deepcopy
 from functools import cache
 
@@ -12,6 +13,7 @@ import pytest
 from cnxv2_mm.config.build import build_on_meta
 from tests.configs import oracle
 from tests.configs.common import ALL_SIZES, CONFIGS, build, build_model, load, optimizer_groups, size_of
+from tests.configs.recipes import IN1K
 
 LR, DECAY = 1e-3, 0.05
 OURS = "cnxv2_mm.LayerDecayOptimWrapperConstructor"
@@ -162,6 +164,17 @@ def settings_of(model, groups):
     settings = {names[id(p)]: (round(g["lr"], 12), g["weight_decay"]) for g in groups for p in g["params"]}
     ours = (("depthwise_conv", "dwconv"), ("pointwise_conv", "pwconv"))
     return {name.replace(*ours[0]).replace(*ours[1]): setting for name, setting in settings.items()}
+
+
+@pytest.mark.parametrize(("size", "expected"), [("base", 9.0e-5), ("large", 9.0e-5), ("huge", 2.4e-5)])
+def test_the_mean_rate_of_a_block_in_fine_tuning(size, expected):
+    """Geometric means; MAE's recipe for ViT-H has 3.5e-5. A rate ten times too low, or another type of decay, shows."""
+    cfg, model = load(IN1K[size]), build(IN1K[size])
+    weights = {id(p) for name, p in model.named_parameters() if name.endswith("dwconv.weight")}
+    groups = optimizer_groups(model, cfg.optim_wrapper, cfg.default_scope)
+    logs = [math.log(group["lr"]) for group in groups for p in group["params"] if id(p) in weights]
+    assert len(logs) == 36
+    assert math.exp(sum(logs) / 36) == pytest.approx(expected, rel=0.02)
 
 
 def test_the_formulas_give_the_numbers_of_the_official_code():

@@ -1,8 +1,9 @@
 """Where the cells of a feature map live.
 
 A ConvNeXt block is pointwise but for two things: the depthwise convolution looks at neighbours and GRN sums over an
-image. The block is written once (``cnxv2_mm.backbone``); a layout answers those two questions for one way of storing
-the cells. The contract is in ``base.py``.
+image, as do the baselines in its place (``cnxv2_mm.feature_norms``). The block is written once
+(``cnxv2_mm.backbone``); a layout answers those questions for one way of storing the cells. The contract is in
+``base.py``.
 
 ========================  ==========================================  ==============================================
 layout                    x, the tensor of cells                      used for

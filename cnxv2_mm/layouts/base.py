@@ -66,8 +66,12 @@ class Layout(ABC):
         """
 
     @abstractmethod
+    def visible_cells(self, x: Tensor) -> Tensor:
+        """Return the visible cells of each image, (N, K, C): what any other statistic of an image is taken over."""
+
+    @abstractmethod
     def per_image(self, values: Tensor) -> Tensor:
-        """Give (N,) values a shape that broadcasts to x, each reaching all cells of its image."""
+        """Give (N, C) or (N, 1) values a shape that broadcasts to x: those of an image reach all of its cells."""
 
     @abstractmethod
     def to_dense(self, x: Tensor) -> Tensor:

@@ -47,5 +47,8 @@ class MaskedDense(Dense, MaskedLayout):
     def image_norm(self, x: Tensor) -> Tensor:
         return super().image_norm(x * self.visible)
 
+    def visible_cells(self, x: Tensor) -> Tensor:
+        return x[self.visible.squeeze(-1)].unflatten(0, (self.num_images, -1))
+
     def to_dense(self, x: Tensor) -> Tensor:
         return x * self.visible

@@ -24,6 +24,26 @@ CASES = [
     (3, (96, 96), 96, 1),
     (2, (32, 128), 32, 1),
 ]
+# What may stand in the place of GRN: everything that is asked of a layout, and in training mode.
+FEATURE_NORMS = [
+    {"aggregation": "mean", "normalisation": "standardise"},
+    {"aggregation": "l1", "normalisation": "sum", "residual": False},
+    {"aggregation": "none"},
+    "lrn",
+    "bn",
+    "ln",
+    "se",
+    "cbam",
+]
+
+
+def wake_feature_norms(backbone: ConvNeXtV2) -> ConvNeXtV2:
+    """Gives what stands in the place of GRN something to do, whatever its parameters are called."""
+    with torch.no_grad():
+        for name, parameter in backbone.named_parameters():
+            if ".grn." in name:
+                parameter.normal_(0.3, 0.5)
+    return backbone
 
 
 class MaskedLayoutContract:
@@ -56,6 +76,45 @@ class MaskedLayoutContract:
         (expected * weights).sum().backward()
         for (name, parameter), reference in zip(ours.named_parameters(), specification.parameters(), strict=True):
             assert relative_error(parameter.grad, reference.grad) < 2e-5, name
+
+    @pytest.mark.parametrize("grn", FEATURE_NORMS, ids=str)
+    def test_what_stands_in_the_place_of_grn_computes_the_same_everywhere(self, grn):
+        """In float64, since the mean over channels that 'none' divides by may be close to 0."""
+        ours = wake_feature_norms(self.build(grn=grn)).double()
+        specification = copy.deepcopy(ours)
+        images, visible = photographs(3).double(), random_visible(3, (3, 2), 3)
+        features = self.encode(ours, images, visible)
+        expected = specification.encode_visible(images, visible, "masked_dense")
+        assert relative_error(features, expected) < 1e-8
+        weights = torch.randn_like(expected)
+        (features * weights).sum().backward()
+        (expected * weights).sum().backward()
+        for (name, parameter), reference in zip(ours.named_parameters(), specification.parameters(), strict=True):
+            assert relative_error(parameter.grad, reference.grad) < 1e-8, name
+        for ours_after, reference in zip(ours.buffers(), specification.buffers(), strict=True):
+            assert relative_error(ours_after, reference) < 1e-8
+
+    @pytest.mark.parametrize("grn", FEATURE_NORMS, ids=str)
+    def test_what_stands_in_the_place_of_grn_sees_visible_cells_of_one_image(self, grn):
+        """Batch norm in training is the exception: it sees those of all images, as it is meant to."""
+        backbone = wake_feature_norms(self.build(grn=grn)).double()
+        images, visible = photographs(3).double(), random_visible(3, (3, 2), 3)
+        noise = images.masked_fill(~enlarge(visible, 32).unsqueeze(1), 1e4)
+        together = self.encode(backbone, images, visible)
+        assert torch.equal(together, self.encode(backbone, noise, visible))
+        if grn == "bn":
+            backbone.eval()
+            together = self.encode(backbone, images, visible)
+        alone = torch.cat([self.encode(backbone, images[i : i + 1], visible[i : i + 1]) for i in range(3)])
+        assert relative_error(alone, together) < 1e-8
+
+    @pytest.mark.parametrize("grn", FEATURE_NORMS, ids=str)
+    def test_what_stands_in_the_place_of_grn_is_that_of_the_dense_backbone(self, grn):
+        backbone = wake_feature_norms(ConvNeXtV2(ARCH, out_indices=(3,), grn=grn)).double()
+        images, visible = photographs(2).double(), torch.ones(2, 3, 2, dtype=torch.bool)
+        (dense,) = backbone(images)
+        features = backbone.norm3(self.encode(backbone, images, visible).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        assert relative_error(features, dense) < 1e-8
 
     @pytest.mark.parametrize("content", [1e4, float("nan"), float("inf")])
     def test_hidden_pixels_change_nothing(self, backbone, content):
@@ -166,11 +225,20 @@ class MaskedLayoutContract:
         is_batch = is_batch and torch.allclose(x.flatten(1, -2).sum(1), layout.to_dense(x).sum((1, 2)), atol=1e-4)
         assert layout.is_batch_of_visible_cells == is_batch
 
+    def test_the_visible_cells_of_an_image_are_those_of_its_map(self):
+        layout, x = self.cells()
+        cells = layout.visible_cells(x)
+        assert cells.shape == (3, 2 * 64, 8)
+        dense = layout.to_dense(x).flatten(1, 2)
+        for image, its_map in zip(cells, dense, strict=True):
+            expected = its_map[its_map.abs().sum(1) > 0]
+            assert torch.equal(image[image[:, 0].argsort()], expected[expected[:, 0].argsort()])
+
     def test_a_value_for_each_image_reaches_its_cells_alone(self):
         layout, x = self.cells()
-        values = torch.tensor([0.0, 1.0, -2.0])
-        expected = layout.to_dense(x) * values.view(3, 1, 1, 1)
-        assert torch.equal(layout.to_dense(x * layout.per_image(values)), expected)
+        for values in (torch.tensor([[0.0], [1.0], [-2.0]]), torch.randn(3, x.shape[-1])):  # one, or one per channel
+            expected = layout.to_dense(x) * values[:, None, None]
+            assert torch.equal(layout.to_dense(x * layout.per_image(values)), expected)
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
     def test_norms_of_large_half_precision_numbers_are_float32(self, dtype):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.config import utils as config_utils
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
@@ -14,6 +15,8 @@ import cnxv2_mm  # noqa: F401  (registers, and stands in for mmcv's operators)
 from cnxv2_mm.config.load import load_config
 
 ROOT = Path(__file__).parents[2]
+# Each time that a config inherits from a library's, mmengine reads all metafiles of that library. They stay the same.
+config_utils.load = cache(config_utils.load)
 FOLDERS = ("fcmae", "imagenet", "coco", "ade20k")
 CONFIGS = [str(p.relative_to(ROOT)) for folder in FOLDERS for p in sorted((ROOT / "configs" / folder).glob("*.py"))]
 ALL_SIZES = ("atto", "femto", "pico", "nano", "tiny", "base", "large", "huge")

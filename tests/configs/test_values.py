@@ -109,6 +109,13 @@ def test_the_baselines_of_version_1_have_its_blocks():
         assert (grn, scale) == ((False, True) if "convnext-v1" in path else (True, False)), path
 
 
+@pytest.mark.parametrize("path", [path for path in CONFIGS if "/fcmae/" in path])
+def test_the_decoder_has_grn_if_the_encoder_has(path):
+    """Before GRN it is "a lightweight, plain ConvNeXt block" (section 3 of the paper)."""
+    grn = any("grn" in name for name, _ in build(path).decoder.named_parameters())
+    assert grn == ("convnext-v1" not in path)
+
+
 def test_supervised_training_starts_from_nothing():
     paths = [path for path in CONFIGS if "32xb128-300e" in path]
     assert sorted(paths) == sorted(SUPERVISED.values())  # seven sizes of table 14, V1 and V2

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 config_utils.load = cache(config_utils.load)
 FOLDERS = ("fcmae", "imagenet", "coco", "ade20k")
 CONFIGS = [str(p.relative_to(ROOT)) for folder in FOLDERS for p in sorted((ROOT / "configs" / folder).glob("*.py"))]
-ALL_SIZES = ("atto", "femto", "pico", "nano", "tiny", "base", "large", "huge")
+ALL_SIZES = ("atto", "femto", "pico", "nano", "tiny", "base", "large", "huge")  # of V2
 
 
 @cache
@@ -50,5 +50,5 @@ def optimizer_groups(model: nn.Module, optim_wrapper: dict, scope: str) -> list[
 
 def size_of(path: str) -> str:
     """The size that a file's name speaks of."""
-    found = re.findall("|".join(ALL_SIZES), Path(path).name)
+    found = re.findall("|".join(("xlarge", *ALL_SIZES)), Path(path).name)
     return found[0] if found else "tiny"  # folder.py and its like

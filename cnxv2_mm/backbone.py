@@ -250,7 +250,8 @@ class ConvNeXtV2(BaseModule):
         Args:
             images: (N, in_channels, h * p, w * p); the side p of a patch is a multiple of 32 pixels.
             visible: (N, h, w) booleans, True where the encoder may look; the same number of them in each image.
-            layout: 'packed', 'masked_dense' or 'minkowski': how the cells are stored; the numbers are the same.
+            layout: 'packed', 'masked_dense' or 'minkowski': how the cells are stored; the numbers are the same. Or
+                'masked_input', the paper's "without sparse convolution": hidden pixels are zero, and all is computed.
             num_visible: The number of visible patches in each image, if the caller knows it. It is then neither read
                 back from the device nor checked.
 

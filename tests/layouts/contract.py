@@ -46,8 +46,8 @@ def wake_feature_norms(backbone: ConvNeXtV2) -> ConvNeXtV2:
     return backbone
 
 
-class MaskedLayoutContract:
-    """Inherit and set ``layout`` to the name of the layout under test."""
+class HiddenPixelsContract:
+    """What holds for every layout that hides patches. Inherit, and set ``layout`` to its name."""
 
     layout: str
 
@@ -60,39 +60,6 @@ class MaskedLayoutContract:
 
     def encode(self, backbone: ConvNeXtV2, images: Tensor, visible: Tensor) -> Tensor:
         return backbone.encode_visible(images, visible, self.layout)
-
-    @pytest.mark.parametrize(("channels", "size", "patch", "num_visible"), CASES)
-    def test_values_and_gradients_are_those_of_the_specification(self, channels, size, patch, num_visible, device):
-        ours = self.build(in_channels=channels).to(device)
-        specification = copy.deepcopy(ours)
-        images = photographs(3, channels, size).to(device)
-        visible = random_visible(3, (size[0] // patch, size[1] // patch), num_visible, device=device)
-        features = self.encode(ours, images, visible)
-        expected = specification.encode_visible(images, visible, "masked_dense")
-        assert features.shape == (3, 32, size[0] // 32, size[1] // 32)
-        assert relative_error(features, expected) < 1e-5
-        weights = torch.randn_like(expected)
-        (features * weights).sum().backward()
-        (expected * weights).sum().backward()
-        for (name, parameter), reference in zip(ours.named_parameters(), specification.parameters(), strict=True):
-            assert relative_error(parameter.grad, reference.grad) < 2e-5, name
-
-    @pytest.mark.parametrize("grn", FEATURE_NORMS, ids=str)
-    def test_what_stands_in_the_place_of_grn_computes_the_same_everywhere(self, grn):
-        """In float64, since the mean over channels that 'none' divides by may be close to 0."""
-        ours = wake_feature_norms(self.build(grn=grn)).double()
-        specification = copy.deepcopy(ours)
-        images, visible = photographs(3).double(), random_visible(3, (3, 2), 3)
-        features = self.encode(ours, images, visible)
-        expected = specification.encode_visible(images, visible, "masked_dense")
-        assert relative_error(features, expected) < 1e-8
-        weights = torch.randn_like(expected)
-        (features * weights).sum().backward()
-        (expected * weights).sum().backward()
-        for (name, parameter), reference in zip(ours.named_parameters(), specification.parameters(), strict=True):
-            assert relative_error(parameter.grad, reference.grad) < 1e-8, name
-        for ours_after, reference in zip(ours.buffers(), specification.buffers(), strict=True):
-            assert relative_error(ours_after, reference) < 1e-8
 
     @pytest.mark.parametrize("grn", FEATURE_NORMS, ids=str)
     def test_what_stands_in_the_place_of_grn_sees_visible_cells_of_one_image(self, grn):
@@ -217,6 +184,49 @@ class MaskedLayoutContract:
         layout = find_masked_layout(self.layout).of_patches(random_visible(3, (3, 2), 2), 2, 32)
         return layout, layout.embed(photographs(3), nn.Conv2d(3, 8, 4, stride=4)).detach()
 
+    def test_a_value_for_each_image_reaches_its_cells_alone(self):
+        layout, x = self.cells()
+        for values in (torch.tensor([[0.0], [1.0], [-2.0]]), torch.randn(3, x.shape[-1])):  # one, or one per channel
+            expected = layout.to_dense(x) * values[:, None, None]
+            assert torch.equal(layout.to_dense(x * layout.per_image(values)), expected)
+
+
+class MaskedLayoutContract(HiddenPixelsContract):
+    """What holds, besides, for the layouts to which hidden cells do not exist. Inherit, and set ``layout``."""
+
+    @pytest.mark.parametrize(("channels", "size", "patch", "num_visible"), CASES)
+    def test_values_and_gradients_are_those_of_the_specification(self, channels, size, patch, num_visible, device):
+        ours = self.build(in_channels=channels).to(device)
+        specification = copy.deepcopy(ours)
+        images = photographs(3, channels, size).to(device)
+        visible = random_visible(3, (size[0] // patch, size[1] // patch), num_visible, device=device)
+        features = self.encode(ours, images, visible)
+        expected = specification.encode_visible(images, visible, "masked_dense")
+        assert features.shape == (3, 32, size[0] // 32, size[1] // 32)
+        assert relative_error(features, expected) < 1e-5
+        weights = torch.randn_like(expected)
+        (features * weights).sum().backward()
+        (expected * weights).sum().backward()
+        for (name, parameter), reference in zip(ours.named_parameters(), specification.parameters(), strict=True):
+            assert relative_error(parameter.grad, reference.grad) < 2e-5, name
+
+    @pytest.mark.parametrize("grn", FEATURE_NORMS, ids=str)
+    def test_what_stands_in_the_place_of_grn_computes_the_same_everywhere(self, grn):
+        """In float64, since the mean over channels that 'none' divides by may be close to 0."""
+        ours = wake_feature_norms(self.build(grn=grn)).double()
+        specification = copy.deepcopy(ours)
+        images, visible = photographs(3).double(), random_visible(3, (3, 2), 3)
+        features = self.encode(ours, images, visible)
+        expected = specification.encode_visible(images, visible, "masked_dense")
+        assert relative_error(features, expected) < 1e-8
+        weights = torch.randn_like(expected)
+        (features * weights).sum().backward()
+        (expected * weights).sum().backward()
+        for (name, parameter), reference in zip(ours.named_parameters(), specification.parameters(), strict=True):
+            assert relative_error(parameter.grad, reference.grad) < 1e-8, name
+        for ours_after, reference in zip(ours.buffers(), specification.buffers(), strict=True):
+            assert relative_error(ours_after, reference) < 1e-8
+
     def test_it_says_whether_x_is_a_batch_of_visible_cells(self):
         """Oracle: the sums over each row of x are those over each image's map, and hidden cells count nothing there."""
         layout, x = self.cells()
@@ -233,12 +243,6 @@ class MaskedLayoutContract:
         for image, its_map in zip(cells, dense, strict=True):
             expected = its_map[its_map.abs().sum(1) > 0]
             assert torch.equal(image[image[:, 0].argsort()], expected[expected[:, 0].argsort()])
-
-    def test_a_value_for_each_image_reaches_its_cells_alone(self):
-        layout, x = self.cells()
-        for values in (torch.tensor([[0.0], [1.0], [-2.0]]), torch.randn(3, x.shape[-1])):  # one, or one per channel
-            expected = layout.to_dense(x) * values[:, None, None]
-            assert torch.equal(layout.to_dense(x * layout.per_image(values)), expected)
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
     def test_norms_of_large_half_precision_numbers_are_float32(self, dtype):

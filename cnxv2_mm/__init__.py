@@ -18,7 +18,7 @@ from cnxv2_mm import mmcv_ops
 from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import Pretrained, restrict_loader
-from cnxv2_mm.decoder import FCMAEDecoder
+from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.necks import ContiguousMaps
 from cnxv2_mm.shipped import tell_mmengine
@@ -41,6 +41,8 @@ __all__ = [
     "LayerDecayOptimWrapperConstructor",
     "Pretrained",
     "ReconstructionLoss",
+    "TransformerDecoder",
+    "UNetDecoder",
     "WarmupCosineLR",
     "__version__",
     "convnext_blocks",

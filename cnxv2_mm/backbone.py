@@ -27,7 +27,7 @@ from cnxv2_mm.init_cfg import make_strict
 from cnxv2_mm.kernels import grn_mlp, is_traced, leave_to_compiler, may_bypass
 from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.layers import GRN, GRN_EPS, DropPath, check_drop_path_rate
-from cnxv2_mm.layouts import Dense, Layout, find_masked_layout
+from cnxv2_mm.layouts import Dense, Layout, MaskedLayout, find_masked_layout
 from cnxv2_mm.masking import find_patch_size
 from cnxv2_mm.registry import MODELS
 from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, STEM_STRIDE, STRIDES, find_variant
@@ -263,6 +263,18 @@ class ConvNeXtV2(BaseModule):
                 patches, or the backbone lacks stages or is dilated.
             ImportError: The layout is 'minkowski', and MinkowskiEngine cannot be imported.
         """
+        *_, (x, last) = self._encode(images, self._hide(images, visible, layout, num_visible))
+        return last.to_dense(x).permute(0, 3, 1, 2)
+
+    def encode_visible_stages(
+        self, images: Tensor, visible: Tensor, layout: str = "packed", num_visible: int | None = None
+    ) -> tuple[Tensor, ...]:
+        """Encode as :meth:`encode_visible` does; return the maps of all four stages, high resolution first."""
+        stages = self._encode(images, self._hide(images, visible, layout, num_visible))
+        return tuple(one.to_dense(x).permute(0, 3, 1, 2) for x, one in stages)
+
+    def _hide(self, images: Tensor, visible: Tensor, layout: str, num_visible: int | None) -> MaskedLayout:
+        """Check the arguments of :meth:`encode_visible`; return the layout of the first stage."""
         layout_class = find_masked_layout(layout)
         self._check(images)
         if self.num_stages < NUM_STAGES:
@@ -283,9 +295,7 @@ class ConvNeXtV2(BaseModule):
                 raise ValueError(
                     f"visible patches per image are {counts.tolist()}; each image needs the same number, at least one"
                 )
-        start = layout_class.of_patches(visible, num_visible, patch_size)
-        *_, (x, last) = self._encode(images, start)
-        return last.to_dense(x).permute(0, 3, 1, 2)
+        return layout_class.of_patches(visible, num_visible, patch_size)
 
     def get_layer_depth(self, param_name: str, prefix: str = "", strategy: str = "group") -> tuple[int, int]:
         """Return the place of a parameter in the order of layers, for layer-wise learning rates.

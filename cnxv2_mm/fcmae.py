@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from cnxv2_mm.arguments import check_argument
 from cnxv2_mm.backbone import ConvNeXtV2
-from cnxv2_mm.decoder import FCMAEDecoder
+from cnxv2_mm.decoders import Decoder
 from cnxv2_mm.layouts import find_masked_layout
 from cnxv2_mm.masking import (
     count_visible,
@@ -51,7 +51,8 @@ class FCMAE(BaseModel):
     Args:
         backbone: A :class:`~cnxv2_mm.backbone.ConvNeXtV2`, or its config. A config without ``out_indices`` gets
             ``()``: output norms would not be trained.
-        decoder: The config of a :class:`~cnxv2_mm.decoder.FCMAEDecoder`; its channels follow from the backbone.
+        decoder: The config of a decoder (``cnxv2_mm.decoders``), without ``type`` that of a
+            :class:`~cnxv2_mm.decoders.FCMAEDecoder`; its channels follow from the backbone.
         data_preprocessor: An OpenMMLab data preprocessor, or its config: it normalises and stacks the images. Its
             ``mean`` and ``std`` have one number for each of the backbone's ``in_channels``, or one for all.
         mask_ratio: The share of the patches that are hidden, in (0, 1); ``int(L * (1 - mask_ratio))`` stay visible.
@@ -98,12 +99,14 @@ class FCMAE(BaseModel):
         _check_statistics(self.data_preprocessor, encoder.in_channels)
         self.data_preprocessor.register_forward_pre_hook(partial(_check_channels, encoder.in_channels))
         self.backbone = encoder
-        self.decoder: FCMAEDecoder = MODELS.build(
+        decoder = {"type": "cnxv2_mm.FCMAEDecoder", **(decoder or {})}
+        decoder_class = MODELS.get(decoder["type"]) if isinstance(decoder["type"], str) else decoder["type"]
+        self._reads_all_stages: bool = getattr(decoder_class, "reads_all_stages", False)
+        self.decoder: Decoder = MODELS.build(
             {
-                "type": "cnxv2_mm.FCMAEDecoder",
-                "in_channels": encoder.num_features,
+                "in_channels": encoder.channels if self._reads_all_stages else encoder.num_features,
                 "out_channels": LAST_STRIDE**2 * encoder.in_channels,
-                **(decoder or {}),
+                **decoder,
             }
         )
         self.mask_ratio = mask_ratio
@@ -228,7 +231,8 @@ class FCMAE(BaseModel):
 
     def _encode_decode(self, images: Tensor, visible: Tensor, num_visible: int) -> Tensor:
         """Return the decoder's cells, (N, r * h, r * w, width), hidden ones filled in."""
-        features = self.backbone.encode_visible(images, visible, self.layout, num_visible)
+        encode = self.backbone.encode_visible_stages if self._reads_all_stages else self.backbone.encode_visible
+        features = encode(images, visible, self.layout, num_visible)
         return self.decoder(features, enlarge(visible, self.patch_size // LAST_STRIDE))
 
     def _targets(self, patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:

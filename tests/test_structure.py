@@ -31,7 +31,7 @@ ROWS = [
     "init_cfg",
     "backbone",
     "necks",
-    "decoder",
+    "decoders",
     "fcmae",
     "zoo",
     "checkpoints",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -136,9 +137,8 @@ def _expected_shapes(tensors: Mapping[str, Tensor], architecture: Architecture) 
         shapes |= _head_shapes(architecture.channels[-1], _as_width(classes))
     if any(name.startswith("decoder.") for name in tensors):
         blocks = [int(m[1]) for m in (re.match(r"decoder\.blocks\.(\d+)\.", name) for name in tensors) if m]
-        width = _as_width(_length(tensors.get("decoder.mask_token")))
-        use_grn = any(name.startswith("decoder.") and ".grn." in name for name in tensors)
-        shapes |= _decoder_shapes(architecture, max(blocks, default=0) + 1, width, use_grn)
+        config = tuple(_decoder_config(tensors).items())
+        shapes |= _decoder_shapes(architecture, config, max(blocks, default=0) + 1)
     norms = {match[0] for match in map(_OUTPUT_NORM.match, tensors) if match}
     return {n: shape for n, shape in shapes.items() if not (m := _OUTPUT_NORM.match(n)) or m[0] in norms}
 
@@ -150,11 +150,26 @@ def _backbone_shapes(architecture: Architecture) -> Mapping[str, tuple[int, ...]
     return _shapes(backbone, "backbone.", {f"stages.{i}": depth for i, depth in enumerate(architecture.depths)})
 
 
+def _decoder_config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the config of the decoder that has tensors of these names, with one block."""
+    names = {name.removeprefix("decoder.") for name in tensors if name.startswith("decoder.")}
+    use_grn = any(".grn." in name for name in names)
+    width = _as_width(_length(tensors.get("decoder.mask_token")))
+    if any(name.startswith("levels.") for name in names):
+        skip = any(name.startswith("skips.") for name in names)
+        return {"type": "cnxv2_mm.UNetDecoder", "skip": skip, "use_grn": use_grn}
+    if any(name.startswith("norm.") for name in names):  # its heads show in no tensor
+        return {"type": "cnxv2_mm.TransformerDecoder", "width": width + -width % 4, "num_heads": 1}
+    return {"type": "cnxv2_mm.FCMAEDecoder", "width": width, "use_grn": use_grn}
+
+
 @lru_cache(maxsize=32)
-def _decoder_shapes(architecture: Architecture, depth: int, width: int, use_grn: bool) -> Mapping[str, tuple[int, ...]]:
+def _decoder_shapes(
+    architecture: Architecture, config: tuple[tuple[str, Any], ...], depth: int
+) -> Mapping[str, tuple[int, ...]]:
     """Return the shapes of the decoder that FCMAE puts behind a backbone."""
     with torch.device("meta"):
-        pre_trainer = FCMAE(_build_backbone(architecture, out_indices=()), {"width": width, "use_grn": use_grn})
+        pre_trainer = FCMAE(_build_backbone(architecture, out_indices=()), dict(config))
     return _shapes(pre_trainer.decoder, "decoder.", {"blocks": depth})
 
 

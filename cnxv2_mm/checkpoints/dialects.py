@@ -179,6 +179,11 @@ def _blocks(theirs: str, *rows: tuple[str, str] | tuple[str, str, Form]) -> tupl
     return tuple(Row(theirs + row[0], "backbone.stages.{i}.{j}." + row[1], *row[2:]) for row in rows)
 
 
+def _same(before: str, *names: str) -> tuple[Row, ...]:
+    """Return rows of tensors that are called the same on both sides."""
+    return tuple(Row(before + name, before + name) for name in names)
+
+
 OURS = Dialect(
     name="ours",
     backbone=(
@@ -202,14 +207,14 @@ OURS = Dialect(
     ),
     around=(
         Row("head.fc.{p}", _CLASSIFIER),
-        Row("decoder.proj.{p}", "decoder.proj.{p}"),
-        Row("decoder.mask_token", "decoder.mask_token"),
-        Row("decoder.blocks.{j}.dwconv.{p}", "decoder.blocks.{j}.dwconv.{p}"),
-        Row("decoder.blocks.{j}.norm.{p}", "decoder.blocks.{j}.norm.{p}"),
-        Row("decoder.blocks.{j}.pwconv1.{p}", "decoder.blocks.{j}.pwconv1.{p}"),
-        Row("decoder.blocks.{j}.grn.{g}", "decoder.blocks.{j}.grn.{g}"),
-        Row("decoder.blocks.{j}.pwconv2.{p}", "decoder.blocks.{j}.pwconv2.{p}"),
-        Row("decoder.pred.{p}", "decoder.pred.{p}"),
+        *_same("decoder.", "proj.{p}", "mask_token", "pred.{p}"),
+        *_same("decoder.blocks.{j}.", "dwconv.{p}", "norm.{p}", "pwconv1.{p}", "grn.{g}", "pwconv2.{p}"),
+        # A Transformer's.
+        *_same("decoder.blocks.{j}.", "norm1.{p}", "qkv.{p}", "proj.{p}", "norm2.{p}", "fc1.{p}", "fc2.{p}"),
+        *_same("decoder.", "norm.{p}"),
+        # A U-Net's.
+        *_same("decoder.levels.{i}.", "dwconv.{p}", "norm.{p}", "pwconv1.{p}", "grn.{g}", "pwconv2.{p}"),
+        *_same("decoder.", "ups.{i}.{k}.{p}", "skips.{i}.{p}"),
     ),
     signature="stages.{i}.{j}.dwconv.weight",
     roots=("backbone.",),

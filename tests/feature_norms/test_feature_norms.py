@@ -36,6 +36,21 @@ def test_the_others_are_called(grn):
     assert not torch.allclose(block.grn(hidden, layout), hidden)
 
 
+@pytest.mark.parametrize("grn", WITHOUT_FUSION)
+def test_bfloat16_autocast_stays_within_its_rounding(grn):
+    """bfloat16 has 8 significant bits; the error of some ten roundings stays below a few per cent."""
+    block = ConvNeXtV2Block(8, grn=grn)
+    for parameter in block.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    x, layout = torch.randn(2, 5, 4, 8), Dense(2, (5, 4))
+    exact = block(x, layout)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = block(x, layout)
+    assert (rounded.float() - exact).norm() < 0.03 * exact.norm()
+    rounded.float().square().sum().backward()
+    assert all(p.grad.isfinite().all() for p in block.parameters())
+
+
 def test_use_grn_false_leaves_the_place_empty():
     assert build_feature_norm("grn", 4, use_grn=False) is None
     with pytest.raises(ValueError, match="use_grn=False leaves out what grn='se' asks for: remove one of the two"):

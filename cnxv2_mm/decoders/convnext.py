@@ -1,22 +1,21 @@
-"""The decoder of FCMAE: from the encoder's visible cells to the pixels of all of them.
+"""The decoder of the paper: ConvNeXt V2 blocks between the encoder's visible cells and the pixels of all of them.
 
 Source: facebookresearch/ConvNeXt-V2 @ 2553895 (models/fcmae.py): one ConvNeXt V2 block of width 512 (table 1b, 1c of
 arXiv 2301.00808). What differs: 1 x 1 convolutions are linear layers, the mask token is a vector (so that no rule
 decays it), all weights start with std 0.02 (there with std 1), and pixels can be predicted for some cells only.
 """
 
-import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from cnxv2_mm.arguments import check_argument, check_count
 from cnxv2_mm.backbone import ConvNeXtV2Block, initialise
+from cnxv2_mm.decoders.base import Decoder, fill_in, new_mask_token
 from cnxv2_mm.layouts import Dense
 from cnxv2_mm.registry import MODELS
 
 
 @MODELS.register_module()
-class FCMAEDecoder(BaseModule):
+class FCMAEDecoder(Decoder):
     """Projection, mask token, dense ConvNeXt V2 blocks, and a linear layer to pixels.
 
     Args:
@@ -49,7 +48,7 @@ class FCMAEDecoder(BaseModule):
             check_count(f"the decoder's {name}", value)
         check_argument("the decoder's use_grn", use_grn, bool, "True or False")
         self.proj = nn.Linear(in_channels, width)
-        self.mask_token = nn.Parameter(torch.empty(width).normal_(std=0.02))
+        self.mask_token = new_mask_token(width)
         self.blocks = nn.ModuleList(ConvNeXtV2Block(width, 0.0, use_grn) for _ in range(depth))
         self.pred = nn.Linear(width, out_channels)
         self.apply(initialise)
@@ -64,8 +63,7 @@ class FCMAEDecoder(BaseModule):
         Returns:
             All cells, (N, h, w, width). :attr:`pred` turns them, or those that the caller picks, into pixels.
         """
-        x = self.proj(features.permute(0, 2, 3, 1))
-        x = torch.where(visible.unsqueeze(-1), x, self.mask_token.to(x.dtype))
+        x = fill_in(self.proj(features.permute(0, 2, 3, 1)), visible, self.mask_token)
         layout = Dense(x.shape[0], (x.shape[1], x.shape[2]))
         for block in self.blocks:
             x = block(x, layout)

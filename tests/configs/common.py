@@ -17,7 +17,7 @@ from cnxv2_mm.config.load import load_config
 ROOT = Path(__file__).parents[2]
 # Each time that a config inherits from a library's, mmengine reads all metafiles of that library. They stay the same.
 config_utils.load = cache(config_utils.load)
-FOLDERS = ("fcmae", "imagenet", "coco", "ade20k")
+FOLDERS = ("fcmae", "imagenet", "coco", "ade20k", "ablations")
 CONFIGS = [str(p.relative_to(ROOT)) for folder in FOLDERS for p in sorted((ROOT / "configs" / folder).glob("*.py"))]
 ALL_SIZES = ("atto", "femto", "pico", "nano", "tiny", "base", "large", "huge")  # of V2
 
@@ -46,6 +46,10 @@ def optimizer_groups(model: nn.Module, optim_wrapper: dict, scope: str) -> list[
     init_default_scope(scope)
     plain = {k: v for k, v in optim_wrapper.items() if k not in ("dtype", "loss_scale")}
     return build_optim_wrapper(model, ConfigDict(plain, type="OptimWrapper")).optimizer.param_groups
+
+
+def is_pre_training(path: str) -> bool:
+    return Path(path).name.startswith(("fcmae_", "folder"))
 
 
 def size_of(path: str) -> str:

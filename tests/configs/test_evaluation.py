@@ -17,7 +17,7 @@ from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import convert
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.zoo import WEIGHTS
-from tests.configs.common import CONFIGS, ROOT, load, size_of
+from tests.configs.common import CONFIGS, ROOT, is_pre_training, load, size_of
 from tests.configs.recipes import FROM_22K, IN1K, IN22K, V1_ON_22K
 
 
@@ -74,7 +74,8 @@ def test_starting_weights_exist(path):
     """They are published, of the backbone's size, or what another config leaves in its work folder."""
     start = load(path).model.backbone.get("init_cfg")
     if start is None:
-        assert "/fcmae/" in path or "-300e" in path or path in V1_ON_22K.values()
+        supervised = "-300e" in path or "100e-supervised" in path or path in V1_ON_22K.values()
+        assert is_pre_training(path) or supervised
         return
     assert start.type == "cnxv2_mm.Pretrained"
     if start.checkpoint.startswith("work_dirs/"):

@@ -12,7 +12,16 @@ import pytest
 
 from cnxv2_mm.config.build import build_on_meta
 from tests.configs import oracle
-from tests.configs.common import ALL_SIZES, CONFIGS, build, build_model, load, optimizer_groups, size_of
+from tests.configs.common import (
+    ALL_SIZES,
+    CONFIGS,
+    build,
+    build_model,
+    is_pre_training,
+    load,
+    optimizer_groups,
+    size_of,
+)
 from tests.configs.recipes import IN1K
 
 LR, DECAY = 1e-3, 0.05
@@ -41,12 +50,12 @@ def check(model, groups, scale, lr, decay):
     assert found == expected
 
 
-@pytest.mark.parametrize("path", [path for path in CONFIGS if "/fcmae/" not in path])
+@pytest.mark.parametrize("path", [path for path in CONFIGS if not is_pre_training(path)])
 def test_of_every_config(path):
     check_config(path)
 
 
-@pytest.mark.parametrize("path", [path for path in CONFIGS if "/fcmae/" in path])
+@pytest.mark.parametrize("path", [path for path in CONFIGS if is_pre_training(path)])
 def test_pre_training_decays_no_vector_which_is_our_choice(path):
     """The official ``main_pretrain.py`` decays GRN and the mask token, by timm's older rule."""
     check_config(path)

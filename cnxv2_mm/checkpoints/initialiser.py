@@ -20,6 +20,7 @@ class Pretrained:
         prefix: What stands before the names of the network in the file; needed if the file holds several networks.
         entry: The entry of the file that holds the weights; None for the averaged weights, if the file has any.
         trust_pickle: Read the file even if it then runs code that is in it.
+        grn: 'drop' loads a file with GRN into a backbone without it, 'add' the other way, for table 2f of the paper.
         map_location: Has no effect; mmengine's own initialiser has it. Tensors are copied to the device of the model.
     """
 
@@ -30,14 +31,16 @@ class Pretrained:
         entry: str | None = None,
         trust_pickle: bool = False,
         map_location: str = "cpu",
+        grn: str | None = None,
     ) -> None:
         self.checkpoint = checkpoint
         self.prefix = prefix
         self.entry = entry
         self.trust_pickle = trust_pickle
+        self.grn = grn
 
     def __call__(self, module: nn.Module) -> None:
         """Fill ``module``; raises what :func:`cnxv2_mm.checkpoints.load.load` does."""
-        load(module, self.checkpoint, self.prefix, self.entry, self.trust_pickle)
+        load(module, self.checkpoint, self.prefix, self.entry, self.trust_pickle, self.grn)
         if hasattr(module, "_params_init_info"):
             update_init_info(module, init_info=f"Pretrained: load from {self.checkpoint}")

@@ -13,6 +13,7 @@ from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.checkpoints.translate import BESIDE, OTHER_HEADS, Translation, to_ours
 
 _HEADS = ("classifier", "decoder")
+_GRN_HINT = "; to drop or add GRN on purpose, set grn='drop' or 'add' of cnxv2_mm.Pretrained"
 
 
 def load(
@@ -21,6 +22,7 @@ def load(
     prefix: str | None = None,
     entry: str | None = None,
     trust_pickle: bool = False,
+    grn: str | None = None,
 ) -> None:
     """Copy a network into a backbone, or into the model around one, and log what was used.
 
@@ -37,14 +39,19 @@ def load(
         prefix: What stands before the names of the network in the file; needed if the file holds several networks.
         entry: The entry of the file that holds the weights; None for the averaged weights, if the file has any.
         trust_pickle: Read the file even if it then runs code that is in it.
+        grn: The one difference that is allowed between the backbones, for table 2f of ConvNeXt V2 (arXiv 2301.00808):
+            'drop' leaves out the GRN of the file, which the model must not have; 'add' leaves that of the model as
+            initialised, which the file must not have. So with what stands in the place of GRN.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file cannot be read, does not hold one whole network, holds another network than the model, or
-            has numbers beyond the range of the model's type; or the model is on the meta device. The model is unchanged
-            then.
+            has numbers beyond the range of the model's type; or the model is on the meta device; or ``grn`` is another
+            word, or asks for a difference that is not there. The model is unchanged then.
     """
     source = f"checkpoint={os.fspath(checkpoint)!r}"
+    if grn not in (None, "drop", "add"):
+        raise ValueError(f"grn={grn!r} must be 'drop', 'add' or None")
     state = model.state_dict()
     if any(isinstance(tensor, Tensor) and tensor.is_meta for tensor in state.values()):
         raise ValueError(
@@ -56,11 +63,13 @@ def load(
         own = to_ours(state)
     except ValueError as error:
         raise ValueError(f"this {type(model).__name__} cannot be filled from {source}: {error}") from error
-    if problems := _find_misfits(own, file):
+    fresh_grn = _settle_grn(grn, own, file)
+    if problems := _find_misfits(own, file, fresh_grn):
         raise ValueError(
             f"{source}, read as {file.dialect.name} ({architecture}), does not fit this backbone "
             f"({infer(own.tensors)}); tensors: {', '.join(problems)}; set arch, in_channels, use_grn, grn and "
             "layer_scale_init_value to those of the checkpoint, or choose another checkpoint"
+            f"{'' if bool(_grn_of(own)) == bool(_grn_of(file)) else _GRN_HINT}"
         )
     unfit = {part for part in _HEADS if not _fits(part, own, file)}
     used = [name for name in own.tensors if name in file.tensors and part_of(name) not in unfit]
@@ -88,9 +97,32 @@ def load(
     )
 
 
-def _find_misfits(own: Translation, file: Translation) -> list[str]:
+def _grn_of(network: Translation) -> list[str]:
+    """Return the names of the tensors of GRN, or of what stands in its place, in a backbone."""
+    return [name for name in network.tensors if name.startswith("backbone.") and ".grn." in name]
+
+
+def _settle_grn(grn: str | None, own: Translation, file: Translation) -> set[str]:
+    """Do what ``grn`` of :func:`load` says: take GRN out of the file, or return the model's that need not be in it."""
+    in_model, in_file = _grn_of(own), _grn_of(file)
+    if grn is None:
+        return set()
+    if (bool(in_model), bool(in_file)) != (grn == "add", grn == "drop"):
+        there = [where for where, names in (("the model", in_model), ("the file", in_file)) if names]
+        needs = "only the file has, and the model not" if grn == "drop" else "only the model has, and the file not"
+        raise ValueError(
+            f"grn={grn!r} needs a GRN that {needs}; here it is in {' and in '.join(there) or 'neither'}: leave grn "
+            "out, or change use_grn of the backbone"
+        )
+    for name in in_file:
+        file.dropped.setdefault("GRN, by grn='drop'", []).append(file.origins.pop(name))
+        del file.tensors[name], file.names[name]
+    return set(in_model)
+
+
+def _find_misfits(own: Translation, file: Translation, may_lack: set[str]) -> list[str]:
     """Compare the backbone of a model with that of a file; one text for each kind of difference, empty if it fits."""
-    missing = [name for name in own.tensors if name not in file.tensors and part_of(name) is None]
+    missing = [n for n in own.tensors if n not in file.tensors and part_of(n) is None and n not in may_lack]
     misfit = [
         f"{name} {tuple(file.tensors[name].shape)} instead of {tuple(tensor.shape)}"
         for name, tensor in own.tensors.items()

@@ -1,7 +1,10 @@
 """``type='cnxv2_mm.Pretrained'`` in configs: on a backbone, on a whole model, and in mmengine's own spelling."""
 
+import logging
+
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.model import PretrainedInit
 from mmengine.registry import MODELS, WEIGHT_INITIALIZERS, DefaultScope
 
@@ -18,6 +21,14 @@ def official(tmp_path):
     path = tmp_path / "official.pt"
     torch.save({"model": in_dialect(network, "official")}, path)
     return str(path), network
+
+
+@pytest.fixture
+def said(caplog, request):
+    """What the loader says."""
+    name = request.node.name  # the current logger is the one that was made last
+    MMLogger.get_instance(name, logger_name=name, log_level=logging.INFO).addHandler(caplog.handler)
+    return lambda: caplog.text
 
 
 def assert_loaded(backbone, network):
@@ -116,3 +127,70 @@ def test_the_registry_knows_it_by_its_full_name():
     built = WEIGHT_INITIALIZERS.build({"type": "cnxv2_mm.Pretrained", "checkpoint": "x", "trust_pickle": True})
     assert isinstance(built, Pretrained)
     assert built.trust_pickle
+
+
+def test_grn_is_dropped_only_when_asked_to(official, said):
+    """Table 2f of the paper: pre-trained with GRN, fine-tuned without."""
+    path, network = official
+    init_cfg = {"type": "Pretrained", "checkpoint": path}
+    with pytest.raises(ValueError, match=r"unknown to the backbone \(.*grn.*; to drop or add GRN on purpose, set grn="):
+        ConvNeXtV2(ARCH, use_grn=False, init_cfg=init_cfg).init_weights()
+    backbone = ConvNeXtV2(ARCH, use_grn=False, init_cfg={**init_cfg, "grn": "drop"})
+    backbone.init_weights()
+    assert_loaded(backbone, network)
+    number = sum(".grn." in name for name in network)
+    assert f"not used from the file: {number + 2} tensors (2 classifier, {number} GRN, by grn='drop')" in said()
+
+
+def test_grn_is_added_only_when_asked_to(tmp_path, said):
+    """Table 2f of the paper: pre-trained without GRN, fine-tuned with it; it starts as the identity."""
+    network = {name: tensor for name, tensor in random_network().items() if ".grn." not in name}
+    torch.save(in_dialect(network, "official"), tmp_path / "v1.pth")
+    init_cfg = {"type": "Pretrained", "checkpoint": str(tmp_path / "v1.pth")}
+    with pytest.raises(ValueError, match=r"missing \(.*grn.*; to drop or add GRN on purpose, set grn='drop' or 'add'"):
+        ConvNeXtV2(ARCH, init_cfg=init_cfg).init_weights()
+    backbone = ConvNeXtV2(ARCH, init_cfg={**init_cfg, "grn": "add"})
+    backbone.init_weights()
+    state = backbone.state_dict()
+    assert_loaded(backbone, network | {f"backbone.{n}": torch.zeros_like(t) for n, t in state.items() if ".grn." in n})
+    plain = ConvNeXtV2(ARCH, use_grn=False, init_cfg=init_cfg)
+    plain.init_weights()
+    images = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(backbone(images)[3], plain(images)[3])
+    assert "left as initialised: stages.0.0.grn.gamma, stages.0.0.grn.beta, " in said()
+
+
+@pytest.mark.parametrize(
+    ("grn", "use_grn", "message"),
+    [
+        (
+            "add",
+            True,
+            "grn='add' needs a GRN that only the model has, and the file not; here it is in the model and",
+        ),
+        (
+            "drop",
+            True,
+            "grn='drop' needs a GRN that only the file has, .*; here it is in the model and in the file",
+        ),
+        ("add", False, "grn='add' needs a GRN that only the model has, .*; here it is in the file: leave grn out"),
+        ("keep", True, "grn='keep' must be 'drop', 'add' or None"),
+    ],
+)
+def test_a_difference_that_is_not_there_cannot_be_asked_for(official, grn, use_grn, message):
+    init_cfg = {"type": "Pretrained", "checkpoint": official[0], "grn": grn}
+    with pytest.raises(ValueError, match=message):
+        ConvNeXtV2(ARCH, use_grn=use_grn, init_cfg=init_cfg).init_weights()
+
+
+@pytest.mark.parametrize("grn", ["drop", "add"])
+def test_no_other_difference_is_let_through(official, tmp_path, grn):
+    path, network = official
+    if grn == "add":
+        path = str(tmp_path / "v1.pth")
+        network = {name: tensor for name, tensor in network.items() if ".grn." not in name}
+        torch.save(in_dialect(network, "official"), path)
+    init_cfg = {"type": "Pretrained", "checkpoint": path, "grn": grn}
+    backbone = ConvNeXtV2(ARCH, use_grn=grn == "add", layer_scale_init_value=1e-6, init_cfg=init_cfg)
+    with pytest.raises(ValueError, match=r"tensors: 5 missing \(stages.0.0.gamma; .*\); set arch"):
+        backbone.init_weights()

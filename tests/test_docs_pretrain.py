@@ -11,6 +11,9 @@ from mmengine.registry import MODELS, init_default_scope
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import allow_checkpoint_types
 from cnxv2_mm.config.load import load_config
+from cnxv2_mm.decoders import UNetDecoder
+from cnxv2_mm.feature_norms import build_feature_norm
+from cnxv2_mm.feature_norms.response_norm import AGGREGATIONS, NORMALISATIONS
 from cnxv2_mm.training.fsdp import check_hooks
 from tests.configs.common import ALL_SIZES
 from tests.test_structure import ROOT
@@ -73,6 +76,28 @@ def test_more_channels(tmp_path, monkeypatch):
     inputs = model.data_preprocessor({"inputs": list(images)}, training=True)["inputs"]
     assert torch.allclose(inputs, (images - 1200) / 800, atol=1e-5)
     assert model.loss(inputs)["loss"].isfinite()
+
+
+def test_the_ablations_are_options(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("my_ablation.py")
+    cfg = load_config("my_ablation.py")
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model)
+    assert isinstance(model.decoder, UNetDecoder)
+    assert model.decoder.skips is None
+    assert model.backbone.stages[0][0].grn.aggregation == "l1"
+    section = PAGES["pretrain"].split("## GRN and the decoder")[1].split("\n## ")[0]
+    names = re.findall(r'`"(\w+)"', " ".join(line for line in section.splitlines() if line.startswith("| ")))
+    for name in ("lrn", "bn", "ln", "se", "cbam", "grn"):
+        assert name in names
+        build_feature_norm(name, 4)
+    parts = [eval(f"dict({inside})") for inside in re.findall(r"`dict\(([^`.]+)\)`", section)]
+    parts += [{"aggregation": name} for name in names if name in AGGREGATIONS]
+    parts += [{"normalisation": name} for name in names if name in NORMALISATIONS]
+    assert len(parts) == 9
+    for part in parts:
+        build_feature_norm(part, 4)
 
 
 def test_a_sharded_training(tmp_path, monkeypatch):

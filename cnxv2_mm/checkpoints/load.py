@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cnxv2_mm.checkpoints.architecture import infer, part_of, shorten
 from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.checkpoints.translate import BESIDE, OTHER_HEADS, Translation, to_ours
+from cnxv2_mm.feature_norms import ResponseNorm
 
 _HEADS = ("classifier", "decoder")
 _GRN_HINT = "; to drop or add GRN on purpose, set grn='drop' or 'add' of cnxv2_mm.Pretrained"
@@ -86,13 +87,14 @@ def load(
     fresh += [name for reason in OTHER_HEADS for name in own.dropped.get(reason, [])]
     unused = Counter(part_of(name) or "unbuilt stages" for name in file.tensors if name not in used)
     unused.update({reason: len(names) for reason, names in file.dropped.items()})
+    variants = {f", {module!r} as GRN" for module in model.modules() if isinstance(module, ResponseNorm)}
     details = ", ".join(f"{number} {what}" for what, number in unused.items())
     print_log(
         f"{type(model).__name__}: {len(used)} of {len(own.tensors)} tensors from {os.fspath(checkpoint)}"
         f"{f' [{entry}]' if entry else ''}, {file.dialect.name}, {architecture}\n"
         f"  left as initialised: {', '.join(fresh) or 'none'}{_describe_unfit(unfit, own, file)}\n"
         f"  not used from the file: {unused.total()} tensors{f' ({details})' if details else ''}\n"
-        "  assumed, since no tensor shows them: exact GELU, norms with eps 1e-6",
+        f"  assumed, since no tensor shows them: exact GELU, norms with eps 1e-6{''.join(sorted(variants))}",
         logger="current",
     )
 

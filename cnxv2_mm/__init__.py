@@ -25,7 +25,7 @@ from cnxv2_mm.shipped import tell_mmengine
 from cnxv2_mm.training.finite_check import FiniteCheckHook
 from cnxv2_mm.training.fsdp import FSDPStrategy, convnext_blocks
 from cnxv2_mm.training.layer_decay import LayerDecayOptimWrapperConstructor
-from cnxv2_mm.training.mixed_precision import CpuAmpOptimWrapper
+from cnxv2_mm.training.mixed_precision import CpuAmpOptimWrapper, Float32OutputHook
 from cnxv2_mm.training.warmup_cosine import WarmupCosineLR
 from cnxv2_mm.version import __version__
 
@@ -37,6 +37,7 @@ __all__ = [
     "FCMAEDecoder",
     "FSDPStrategy",
     "FiniteCheckHook",
+    "Float32OutputHook",
     "LayerDecayOptimWrapperConstructor",
     "Pretrained",
     "ReconstructionLoss",

@@ -304,8 +304,8 @@ class ConvNeXtV2(BaseModule):
             param_name: The full name of the parameter.
             prefix: What stands before this backbone's own names, such as 'backbone.'; a name that does not begin
                 with it belongs to what follows the backbone.
-            strategy: 'single' or 'group', see :func:`cnxv2_mm.layer_depth.convnext_layer_depth`. mmpretrain's
-                constructor does not give any; its rates are made for groups.
+            strategy: 'single', 'group' or 'stage', see :func:`cnxv2_mm.layer_depth.convnext_layer_depth`.
+                mmpretrain's constructor does not give any; its rates are made for groups.
 
         Returns:
             The place, counted from 0, and the number of places.

@@ -2,7 +2,8 @@
 
 Source: ``get_num_layer_for_convnext`` and its single-step sibling in ``optim_factory.py`` of
 facebookresearch/ConvNeXt-V2 @ 2553895; appendix A.2 of the paper (arXiv 2301.00808) calls them layer-wise and
-group-wise.
+group-wise. ``stage`` is what ConvNeXt V1 has for segmentation: ``get_num_layer_stage_wise`` of
+facebookresearch/ConvNeXt @ 048efce, and ``stage_wise`` of mmsegmentation.
 """
 
 import math
@@ -10,7 +11,7 @@ import re
 
 from cnxv2_mm.variants import NUM_STAGES
 
-STRATEGIES = ("single", "group")
+STRATEGIES = ("single", "group", "stage")
 
 _DOWNSAMPLE = re.compile(r"downsample_layers\.(\d+)\.")
 _BLOCK = re.compile(r"stages\.(\d+)\.(\d+)\.")
@@ -25,30 +26,37 @@ def convnext_layer_depth(name: str, depths: tuple[int, ...], strategy: str) -> t
     - ``group``: one step per three blocks of the third stage, one for every other stage. The last group is
       ``3 + ceil(depths[2] / 3)``: 12 for base, large and huge as in the official code, 6 for tiny as in ConvNeXt V1 and
       mmdetection. For the other sizes neither fixes a value (mmpretrain takes 6); the same formula is our choice.
+    - ``stage``: the stem and all downsampling layers have depth 0, the blocks of the four stages 1 to 4. There are as
+      many depths as in ``group``, and those between the fourth stage and the output norms are empty: for base the
+      blocks of the fourth stage learn at ``rate ** 9``.
 
-    In both, output norms and a classification head come last and learn at the full rate.
+    In all, output norms and a classification head come last and learn at the full rate.
 
     Args:
         name: The parameter's name inside the backbone, e.g. ``stages.2.5.dwconv.weight``.
         depths: Number of blocks in each stage.
-        strategy: ``single`` or ``group``.
+        strategy: ``single``, ``group`` or ``stage``.
 
     Raises:
         ValueError: The strategy is unknown, a ConvNeXt with these depths has no parameter of that name, or ``group``
-            is wanted for a network that has not four stages.
+            or ``stage`` is wanted for a network that has not four stages.
     """
     if strategy not in STRATEGIES:
         raise ValueError(
             f"layer decay strategy {strategy!r} is unknown: set strategy to one of {', '.join(STRATEGIES)}."
         )
-    if strategy == "group" and len(depths) != NUM_STAGES:
-        raise ValueError(f"strategy 'group' is defined for four stages, not depths={depths}: use strategy='single'.")
+    if strategy != "single" and len(depths) != NUM_STAGES:
+        raise ValueError(
+            f"strategy {strategy!r} is defined for four stages, not depths={depths}: use strategy='single'."
+        )
     last = sum(depths) if strategy == "single" else 3 + math.ceil(depths[2] / 3)
     if _OUTPUT_SIDE.match(name):
         return last + 1, last + 2
     stage, block = _stage_and_block(name, depths)
     if strategy == "single":
         depth = sum(depths[:stage]) + (block or 0) + 1
+    elif strategy == "stage":
+        depth = 0 if block is None else stage + 1
     elif block is None:
         depth = (0, 2, 3, last)[stage]
     else:

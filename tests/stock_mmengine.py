@@ -9,8 +9,10 @@ from typing import Any
 
 # Our package is imported by no file: what a file inherits is found before its custom_imports are read.
 _CODE = """
-import json, sys
-from mmengine.config import Config
+import functools, json, sys
+from mmengine.config import Config, utils
+# The metafiles of a library, which it reads again for each config that inherits from one of that library's.
+utils.load = functools.cache(utils.load)
 files = json.load(sys.stdin)
 configs = [repr(Config.fromfile(file, import_custom_modules=False).to_dict()) for file in files]
 assert "cnxv2_mm" not in sys.modules

@@ -73,14 +73,27 @@ def test_group_ends_at_three_plus_a_third_of_the_third_stage(size, last):
     assert convnext_layer_depth(f"stages.2.{blocks - 1}.norm.bias", DEPTHS[size], "group")[0] == last - 1
 
 
+@pytest.mark.parametrize(("size", "layers"), [("tiny", 6), ("base", 12)])
+def test_stage_has_a_depth_for_each_stage_below_those_of_group(size, layers):
+    """``stage_wise`` of V1 and mmseg: with ``num_layers`` there are two depths more, the last of them for heads."""
+    depths = DEPTHS[size]
+    for stage in range(4):
+        assert convnext_layer_depth(f"downsample_layers.{stage}.1.weight", depths, "stage") == (0, layers + 2)
+        for block in range(depths[stage]):
+            name = f"stages.{stage}.{block}.pwconv1.weight"
+            assert convnext_layer_depth(name, depths, "stage") == (stage + 1, layers + 2), name
+    assert convnext_layer_depth("norm3.weight", depths, "stage") == (layers + 1, layers + 2)
+
+
 @pytest.mark.parametrize(
     ("name", "depths", "strategy", "message"),
     [
-        ("norm0.weight", (1, 1, 1, 1), "layer_wise", "'layer_wise' is unknown.*single, group"),
+        ("norm0.weight", (1, 1, 1, 1), "layer_wise", "'layer_wise' is unknown.*single, group, stage"),
         ("stages.0.3.norm.weight", (3, 3, 9, 3), "single", r"stages\.0\.3.*overrides get_layer_depth"),
         ("downsample_layers.4.0.weight", (3, 3, 9, 3), "group", "downsample_layers.4"),
         ("stages_extra.weight", (3, 3, 9, 3), "single", "stages_extra"),
-        ("norm0.weight", (3, 3, 9), "group", "four stages.*strategy='single'"),
+        ("norm0.weight", (3, 3, 9), "group", "'group'.*four stages.*strategy='single'"),
+        ("norm0.weight", (3, 3, 9), "stage", "'stage'.*four stages.*strategy='single'"),
     ],
 )
 def test_names_and_strategies_that_do_not_exist_are_refused(name, depths, strategy, message):

@@ -219,9 +219,11 @@ def test_grad_cam_on_the_layer_that_the_page_names():
 
 @pytest.mark.parametrize(("arch", "num_layers"), [("base", 12), ("large", 12), ("huge", 12), ("tiny", 6)])
 @pytest.mark.parametrize("library", ["mmdet", "mmseg"])
-def test_their_layer_decay_is_our_group(library, arch, num_layers):
-    pairs = dict(settings(section("Layer decay of mmdetection and mmsegmentation")))
-    assert pairs.keys() >= {"decay_rate", "decay_type", "num_layers", "layer_decay_rate", "strategy", "custom_keys"}
+def test_their_layer_decay_is_our_group_and_our_stage(library, arch, num_layers):
+    text = section("Layer decay of mmdetection and mmsegmentation")
+    table = settings(text[text.index("\n|") :])
+    pairs = dict(table)
+    assert pairs.keys() >= {"decay_rate", "num_layers", "layer_decay_rate", "custom_keys"}
     backbone = {"type": "cnxv2_mm.ConvNeXtV2", "arch": arch}
     model = build_on_meta({"type": "BackboneAndNeck", "backbone": backbone})
     init_default_scope(library)
@@ -236,8 +238,11 @@ def test_their_layer_decay_is_our_group(library, arch, num_layers):
         return {key: value_of(pairs[key]) for key in keys}
 
     ours = "cnxv2_mm.LayerDecayOptimWrapperConstructor"
-    theirs = {**written("decay_rate", "decay_type"), "num_layers": num_layers}
-    theirs = rates(f"{library}.LearningRateDecayOptimizerConstructor", **theirs)
-    assert len(theirs) == len(list(model.parameters()))
-    assert rates(ours, **written("layer_decay_rate", "strategy")) == theirs
-    assert max(rates(ours, **written("layer_decay_rate", "strategy", "custom_keys")).values()) == (2.0, 0.05)
+    types, strategies = ([value_of(text) for key, text in table if key == of] for of in ("decay_type", "strategy"))
+    assert types == ["layer_wise", "stage_wise"]
+    for decay_type, strategy in zip(types, strategies, strict=True):
+        theirs = {**written("decay_rate"), "decay_type": decay_type, "num_layers": num_layers}
+        theirs = rates(f"{library}.LearningRateDecayOptimizerConstructor", **theirs)
+        assert len(theirs) == len(list(model.parameters()))
+        assert rates(ours, strategy=strategy, **written("layer_decay_rate")) == theirs
+    assert max(rates(ours, **written("layer_decay_rate", "custom_keys")).values()) == (2.0, 0.05)

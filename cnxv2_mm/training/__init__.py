@@ -4,7 +4,7 @@ The files, in the order to read them. From the command to a runner:
 
 - ``options.py``: the options that training and testing share, and what they change in a config
 - ``auto_scale_lr.py``: ``--auto-scale-lr``, learning rates for another number of images per step
-- ``mixed_precision.py``: ``--amp``, on the CPU too
+- ``mixed_precision.py``: ``--amp``, on the CPU too; and outputs that stay in float32
 - ``testing.py``: augmentation at test time, pictures and files of the predictions
 - ``cpu_processes.py``: several processes on a machine without a GPU
 - ``runner.py``: mmengine's ``Runner``, with the checks below

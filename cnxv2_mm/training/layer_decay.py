@@ -5,7 +5,8 @@ decoders learn at ``lr``. The backbone says how deep its parameters are (``get_l
 knows no architecture.
 
 Sources: ConvNeXt V2 appendix A.2 (arXiv 2301.00808), tables 9-13 for the rates; ``optim_factory.py`` of
-facebookresearch/ConvNeXt-V2 @ 2553895 for the two depth rules and for which tensors are never decayed.
+facebookresearch/ConvNeXt-V2 @ 2553895 for two of the depth rules and for which tensors are never decayed; ConvNeXt V1's
+code for the third rule.
 """
 
 import inspect
@@ -29,7 +30,7 @@ _VECTORS_NEVER_DECAY = "remove it: norms, biases and every other vector are neve
 # Keys of mmdet's, mmseg's, mmpretrain's and mmengine's constructors -> what to write instead.
 _FOREIGN_KEYS = {
     "decay_rate": "use 'layer_decay_rate'",
-    "decay_type": "use 'strategy' (mmdet's 'layer_wise' is 'group' here; one step per block is 'single')",
+    "decay_type": "use 'strategy' ('layer_wise' is 'group' here, 'stage_wise' is 'stage', a step per block 'single')",
     "num_layers": "remove it: the backbone knows its depths",
     "norm_decay_mult": _VECTORS_NEVER_DECAY,
     "bias_decay_mult": _VECTORS_NEVER_DECAY,
@@ -90,9 +91,9 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         optim_wrapper_cfg: A dict with ``optimizer``, in which ``lr`` and ``weight_decay`` must be given. Everything
             else goes to the wrapper.
         paramwise_cfg: A dict. ``layer_decay_rate`` is in (0, 1]. ``strategy`` is ``single`` (one step per block, the
-            default) or ``group``. ``custom_keys`` are parts of parameter names, of which the longest match wins, with
-            ``lr_mult`` and ``decay_mult``. These multiply what the rules above give, so that a vector stays without
-            weight decay.
+            default), ``group`` or ``stage``; :func:`cnxv2_mm.layer_depth.convnext_layer_depth` says what they are.
+            ``custom_keys`` are parts of parameter names, of which the longest match wins, with ``lr_mult`` and
+            ``decay_mult``. These multiply what the rules above give, so that a vector stays without weight decay.
 
     Raises:
         ValueError: A key is unknown, a rate is outside (0, 1], or ``lr`` or ``weight_decay`` is missing. Also when the

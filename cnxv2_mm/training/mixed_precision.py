@@ -1,4 +1,4 @@
-"""Mixed precision (``--amp``), with and without a GPU."""
+"""Mixed precision (``--amp``), with and without a GPU, and what must stay in float32."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,11 +7,14 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from torch import nn
+from mmengine.runner import Runner
+from torch import Tensor, nn
 
-from cnxv2_mm.registry import OPTIM_WRAPPERS
+from cnxv2_mm.registry import HOOKS, OPTIM_WRAPPERS
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -27,6 +30,46 @@ class CpuAmpOptimWrapper(OptimWrapper):
         """Autocast inside mmengine's own context, which delays gradient synchronisation while accumulating."""
         with super().optim_context(model), torch.autocast("cpu", dtype=torch.bfloat16):
             yield
+
+
+@HOOKS.register_module()
+class Float32OutputHook(Hook):
+    """A hook that converts what a part of the model returns to float32 in training, for what follows it.
+
+    Detectors that pool the maps inside of boxes need it in bfloat16. mmdetection gives the boxes the type of the maps.
+    bfloat16 has 8 binary digits, so a coordinate between 512 and 1024 pixels moves by up to 2 pixels; float16 moves it
+    by a quarter of a pixel. And a compiled mmcv cannot pool maps in bfloat16 at all.
+
+    Args:
+        part: The module's name inside the model, such as ``neck``. It returns a tensor, or a tuple or list of them.
+
+    Raises:
+        ValueError: When training starts: the model has no such part.
+    """
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+
+    def before_train(self, runner: Runner) -> None:
+        """Begin to convert."""
+        model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        parts = dict(model.named_modules())
+        if self.part not in parts:
+            raise ValueError(
+                f"Float32OutputHook(part={self.part!r}): the model has no such part; set part to the name of a module, "
+                f"such as {', '.join(name for name, _ in model.named_children())}."
+            )
+        self._handle = parts[self.part].register_forward_hook(lambda module, inputs, output: _to_float32(output))
+
+    def after_train(self, runner: Runner) -> None:
+        """Leave the model as it was."""
+        self._handle.remove()
+
+
+def _to_float32(output: Any) -> Any:
+    if isinstance(output, Tensor):
+        return output.float()
+    return type(output)(_to_float32(item) for item in output)
 
 
 def use_amp(config: Config) -> None:

@@ -53,5 +53,5 @@ test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 val_cfg = dict()
 test_cfg = dict()
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=3, save_best="accuracy/top1"))  # [C]: 3, and the best
 randomness = dict(seed=0, diff_rank_seed=True)  # [C]: seed 0 + rank

@@ -18,3 +18,4 @@ val_cfg = None
 test_dataloader = None
 test_evaluator = None
 test_cfg = None
+default_hooks = dict(checkpoint=dict(save_best=None))

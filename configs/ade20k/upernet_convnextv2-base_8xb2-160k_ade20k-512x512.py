@@ -125,9 +125,8 @@ optim_wrapper = dict(
     # lr swept over 1e-4, 2e-4, 3e-4 [P A.4]; [V1] 1e-4, its betas
     optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05),
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
-    # "layer-wise", swept over 0.8 and 0.9 [P A.4]. [ours]: 0.9 in groups, which gives the stem the 0.9 ** 13
-    # of V1 (which decays by stage); a step for each of 36 blocks would leave it 0.9 ** 36 = 0.02.
-    paramwise_cfg=dict(layer_decay_rate=0.9, strategy="group"),
+    # [V1] [MS]: 0.9 by stage, of 12 layers for base to huge, of 6 for tiny. [P A.4]: "layer-wise", swept over 0.8, 0.9.
+    paramwise_cfg=dict(layer_decay_rate=0.9, strategy="stage"),
 )
 param_scheduler = [  # [V1]
     dict(type="LinearLR", start_factor=1e-6, by_epoch=False, begin=0, end=1500),
@@ -142,7 +141,8 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=16_000, max_keep_ckpts=2),
+    # the best one is kept, too [ours]
+    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=16_000, max_keep_ckpts=2, save_best="mIoU"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="SegVisualizationHook"),
 )

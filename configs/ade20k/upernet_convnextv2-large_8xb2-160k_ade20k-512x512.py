@@ -19,3 +19,5 @@ model = dict(
     decode_head=dict(in_channels=[192, 384, 768, 1536]),
     auxiliary_head=dict(in_channels=768),
 )
+# [V1] has fp16 off in this size. [ours]: bfloat16, which has float32's range and needs no loss scaling.
+optim_wrapper = dict(dtype="bfloat16", loss_scale=1.0)

@@ -32,3 +32,4 @@ optim_wrapper = dict(
     paramwise_cfg=dict(_delete_=True, layer_decay_rate=0.8, strategy="group"),  # [V1] B, 1K: layer_wise
 )
 auto_scale_lr = dict(base_batch_size=16)
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=2, save_best="coco/bbox_mAP"))  # [ours]

@@ -18,4 +18,11 @@ model = dict(
     ),  # [V1] L, 22K
     neck=dict(in_channels=[192, 384, 768, 1536]),
 )
-optim_wrapper = dict(optimizer=dict(lr=1e-4), paramwise_cfg=dict(layer_decay_rate=0.7))  # [V1] L, 22K
+optim_wrapper = dict(
+    # [V1] has fp16 off in this size. [ours]: bfloat16, but boxes and the maps that they pool in float32
+    dtype="bfloat16",
+    loss_scale=1.0,
+    optimizer=dict(lr=1e-4),  # [V1] L, 22K
+    paramwise_cfg=dict(layer_decay_rate=0.7),  # [V1] L, 22K
+)
+custom_hooks = [dict(type="cnxv2_mm.Float32OutputHook", part="neck")]

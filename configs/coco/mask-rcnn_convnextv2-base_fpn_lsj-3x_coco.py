@@ -64,4 +64,4 @@ param_scheduler = [
 ]
 train_cfg = dict(max_epochs=36)  # [P A.3]
 auto_scale_lr = dict(base_batch_size=32)
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=2, save_best="coco/bbox_mAP"))  # [ours]

@@ -19,3 +19,6 @@ model = dict(
     neck=dict(in_channels=[352, 704, 1408, 2816]),
 )
 train_dataloader = dict(batch_size=1)
+# [ours], as for large: bfloat16, but boxes and the maps that they pool in float32
+optim_wrapper = dict(dtype="bfloat16", loss_scale=1.0)
+custom_hooks = [dict(type="cnxv2_mm.Float32OutputHook", part="neck")]

@@ -4,7 +4,7 @@
         --launcher pytorch
 
 GPUs: 32 x 128 images = 4096 [V1]. Expected: unknown, not run. V1's 77.5 % top-1 (paper, table 14) is the
-score of timm's weights, from 600 epochs of another recipe; V1 itself has no such size.
+score of timm's weights: 600 epochs, batch 1280, another recipe (timm #1700, #1706). V1 itself has no such size.
 The tags are those of convnextv2-base_32xb128-300e-supervised_in1k.py.
 """
 

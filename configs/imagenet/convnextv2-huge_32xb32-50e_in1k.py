@@ -18,6 +18,7 @@ model = dict(
 
 # As printed [P11]. In the same row the number for base is ten times the official command's. Here it is near that of
 # MAE's recipe for ViT-H, 1e-3 with as many epochs, the same decay per block and drop path. The authors confirm neither.
+# The alternative, if the number is such a slip here as well: lr = 1.25e-4 * 1024 / 256 = 5e-4 and strategy="group".
 lr = 1.25e-3 * 1024 / 256
 # Appendix A.2 has group "for Base and Large models" only, so huge takes a step per block: 0.75 ** 36
 # at the stem, where groups would give 0.75 ** 13.

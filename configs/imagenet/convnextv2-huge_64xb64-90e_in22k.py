@@ -15,7 +15,8 @@ model = dict(
     backbone=dict(arch="huge", drop_path_rate=0.3, with_cp=True, init_cfg=weights),  # [P12]; with_cp [ours]: memory
     head=dict(in_channels=2816),
 )
-optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.8, strategy="single"))  # [P12]; single [ours]
+# [P12]. [ours]: groups, inferred from its one value for base, large and huge; no source gives the type for huge.
+optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.8, strategy="group"))
 
 # Section 5 of the paper, of its 88.9 %: "384^2 resolution images for pre-training and fine-tuning"; taken to mean this.
 train_pipeline = [

@@ -15,5 +15,6 @@ model = dict(
     backbone=dict(arch="huge", drop_path_rate=0.5, with_cp=True, init_cfg=weights),  # [P13]; with_cp [ours]: memory
     head=dict(in_channels=2816),
 )
-optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.85, strategy="single"))  # [P13]; single [ours]
+# [P13]; [ours]: groups, inferred as in convnextv2-huge_64xb64-90e_in22k.py; V1 has them in this step
+optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.85, strategy="group"))
 custom_hooks = []  # [P13]: no EMA

@@ -34,4 +34,3 @@ param_scheduler = [
 train_cfg = dict(max_epochs=50)  # [ours]
 auto_scale_lr = dict(base_batch_size=32)
 custom_hooks = []  # [ours]: averaging over 1 / (1 - 0.9999) = 10 000 iterations would keep the starting weights
-default_hooks = dict(checkpoint=dict(save_best="accuracy/top1"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.config import utils as config_utils
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
@@ -14,9 +15,11 @@ import cnxv2_mm  # noqa: F401  (registers, and stands in for mmcv's operators)
 from cnxv2_mm.config.load import load_config
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("fcmae", "imagenet", "coco", "ade20k")
+# Each time that a config inherits from a library's, mmengine reads all metafiles of that library. They stay the same.
+config_utils.load = cache(config_utils.load)
+FOLDERS = ("fcmae", "imagenet", "coco", "ade20k", "ablations")
 CONFIGS = [str(p.relative_to(ROOT)) for folder in FOLDERS for p in sorted((ROOT / "configs" / folder).glob("*.py"))]
-ALL_SIZES = ("atto", "femto", "pico", "nano", "tiny", "base", "large", "huge")
+ALL_SIZES = ("atto", "femto", "pico", "nano", "tiny", "base", "large", "huge")  # of V2
 
 
 @cache
@@ -45,7 +48,11 @@ def optimizer_groups(model: nn.Module, optim_wrapper: dict, scope: str) -> list[
     return build_optim_wrapper(model, ConfigDict(plain, type="OptimWrapper")).optimizer.param_groups
 
 
+def is_pre_training(path: str) -> bool:
+    return Path(path).name.startswith(("fcmae_", "folder"))
+
+
 def size_of(path: str) -> str:
     """The size that a file's name speaks of."""
-    found = re.findall("|".join(ALL_SIZES), Path(path).name)
+    found = re.findall("|".join(("xlarge", *ALL_SIZES)), Path(path).name)
     return found[0] if found else "tiny"  # folder.py and its like

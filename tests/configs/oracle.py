@@ -14,10 +14,11 @@ DEPTHS = {
     "tiny": (3, 3, 9, 3),
     "base": (3, 3, 27, 3),
     "large": (3, 3, 27, 3),
+    "xlarge": (3, 3, 27, 3),  # of V1: facebookresearch/ConvNeXt @ 048efce
     "huge": (3, 3, 27, 3),
 }
 FIRST_CHANNELS = {
-    "atto": 40, "femto": 48, "pico": 64, "nano": 80, "tiny": 96, "base": 128, "large": 192, "huge": 352,
+    "atto": 40, "femto": 48, "pico": 64, "nano": 80, "tiny": 96, "base": 128, "large": 192, "xlarge": 256, "huge": 352,
 }  # fmt: skip
 
 
@@ -66,6 +67,7 @@ LAST_GROUP = {
     "tiny": (6, "V1's detectors and segmenters of tiny: num_layers 6"),
     "base": (12, "optim_factory.py @ 2553895"),
     "large": (12, "optim_factory.py @ 2553895"),
+    "xlarge": (12, "V1's optim_factory.py @ 048efce"),
     "huge": (12, "optim_factory.py @ 2553895"),  # its number of blocks
     # One group per three blocks, as in the others.
     "atto": (5, "our choice"),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 OURS = "our choice"
 TRAINING_MD = "TRAINING.md @ 2553895"
 FINETUNE_PY = "main_finetune.py @ 2553895"
+V1_TRAINING_MD = "V1's TRAINING.md @ 048efce"
 
 
 class Value(NamedTuple):
@@ -90,14 +91,19 @@ def _in1k(size: str) -> Row:
     return row | ({"base_lr": _INSTEAD[size]} if size in _INSTEAD else {})
 
 
+def _decay_type_on_22k(size: str, table: int) -> Value:
+    if size == "huge":
+        return Value("group", f"{OURS}: inferred, table 12 has one value for base, large and huge")
+    return Value(_DECAY_TYPE[size], f"{OURS}: as on ImageNet-1K, table {table} does not say")
+
+
 def _in22k(size: str) -> Row:
-    type_of_decay = Value(_DECAY_TYPE[size], f"{OURS}: as on ImageNet-1K, table 12 does not say")
-    return _printed(_IN22K[size], batch=4096, ema=None) | {"decay_type": type_of_decay}
+    return _printed(_IN22K[size], batch=4096, ema=None) | {"decay_type": _decay_type_on_22k(size, 12)}
 
 
 def _from_22k(size: str) -> Row:
     row = _printed(_IN22K_IN1K[size], batch=512, ema=None if size == "huge" else 0.9999)
-    return row | {"decay_type": Value(_DECAY_TYPE[size], f"{OURS}: as on ImageNet-1K, table 13 does not say")}
+    return row | {"decay_type": _decay_type_on_22k(size, 13)}
 
 
 def _supervised(size: str, version: int) -> Row:
@@ -131,6 +137,62 @@ def _supervised(size: str, version: int) -> Row:
     )
 
 
+def _version_1_on_22k(size: str) -> Row:
+    """V1's own training on ImageNet-22K, from a random start; its commands are those of base, large and xlarge."""
+    drop_path = {"base": 0.1, "large": 0.1, "xlarge": 0.2}
+    rest = _all(
+        V1_TRAINING_MD,
+        optimizer="AdamW",
+        betas=(0.9, 0.999),
+        batch=4096,
+        base_lr=4e-3 * 256 / 4096,  # printed for 4096 images
+        weight_decay=0.05,
+        decay_rate=1.0,
+        warmup=5,
+        epochs=90,
+        smoothing=0.1,
+        mixup=0.8,
+        cutmix=1.0,
+        ema=None,
+        randaugment=(9, 0.5),
+        random_erasing=0.25,
+        head_std=0.02,
+        min_lr=1e-6,
+    )
+    if size in drop_path:
+        return rest | _all(V1_TRAINING_MD, drop_path=drop_path[size])
+    return rest | _all(f"{OURS}: V2's of table 12, V1 has no command for tiny", drop_path=0.0)
+
+
+def _version_1_from_22k(size: str) -> Row:
+    """V1's own fine-tuning after ImageNet-22K."""
+    drop_path, ema = {"base": (0.2, None), "large": (0.3, None), "xlarge": (0.4, 0.9999)}.get(size, (0.1, None))
+    source = (
+        f"{OURS}: base's with table 13's drop path, V1 has no command for tiny" if size == "tiny" else V1_TRAINING_MD
+    )
+    return _all(
+        source,
+        optimizer="AdamW",
+        betas=(0.9, 0.999),
+        batch=512,
+        base_lr=5e-5 * 256 / 512,  # printed for 512 images
+        weight_decay=1e-8,
+        decay_rate=0.8,
+        decay_type="group",
+        warmup=0,
+        epochs=30,
+        smoothing=0.1,
+        mixup=0,
+        cutmix=0,
+        drop_path=drop_path,
+        ema=ema,
+        randaugment=(9, 0.5),
+        random_erasing=0.25,
+        head_std=0.001 * 0.02,
+        min_lr=1e-6,
+    )
+
+
 def _pre_training(epochs: int) -> Row:
     return (
         _all("table 8", optimizer="AdamW", betas=(0.9, 0.95), batch=4096, base_lr=1.5e-4, weight_decay=0.05, warmup=40)
@@ -156,6 +218,13 @@ SUPERVISED = {
     if size != "huge"  # table 14 has none
     for version, name, tail in ((1, "-v1", ""), (2, "v2", "-supervised"))
 }
+V1_SIZES = ("tiny", "base", "large", "xlarge")  # of table 15
+V1_ON_22K = {size: f"configs/imagenet/convnext-v1-{size}_64xb64-90e_in22k.py" for size in V1_SIZES}
+V1_FROM_22K = {
+    (size, side): f"configs/imagenet/convnext-v1-{size}_in22k-pre_16xb32-30e_in1k{tail}.py"
+    for size in V1_SIZES
+    for side, tail in ((224, ""), (384, "-384px"))
+}
 PRE_TRAINING = {
     (size, epochs): f"configs/fcmae/fcmae_convnextv2-{size}_64xb64-{epochs}e_in1k.py"
     for size in _IN1K
@@ -173,6 +242,8 @@ RECIPES: Mapping[str, Row] = MappingProxyType(
     {
         **FINE_TUNING,
         **{path: _supervised(size, version) for (size, version), path in SUPERVISED.items()},
+        **{path: _version_1_on_22k(size) for size, path in V1_ON_22K.items()},
+        **{path: _version_1_from_22k(size) for (size, _), path in V1_FROM_22K.items()},
         **{path: _pre_training(epochs) for (_, epochs), path in PRE_TRAINING.items()},
     }
 )

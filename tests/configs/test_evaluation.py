@@ -17,8 +17,8 @@ from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import convert
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.zoo import WEIGHTS
-from tests.configs.common import CONFIGS, ROOT, load, size_of
-from tests.configs.test_values import FROM_22K, IN1K, IN22K
+from tests.configs.common import CONFIGS, ROOT, is_pre_training, load, size_of
+from tests.configs.recipes import FROM_22K, IN1K, IN22K, V1_ON_22K
 
 
 @pytest.fixture
@@ -74,16 +74,19 @@ def test_starting_weights_exist(path):
     """They are published, of the backbone's size, or what another config leaves in its work folder."""
     start = load(path).model.backbone.get("init_cfg")
     if start is None:
-        assert "/fcmae/" in path or "-300e" in path
+        supervised = "-300e" in path or "100e-supervised" in path or path in V1_ON_22K.values()
+        assert is_pre_training(path) or supervised
         return
     assert start.type == "cnxv2_mm.Pretrained"
     if start.checkpoint.startswith("work_dirs/"):
         _, name, file = start.checkpoint.split("/")
         (source,) = (other for other in CONFIGS if other.endswith(f"/{name}.py"))
         assert file == f"epoch_{load(source).train_cfg.max_epochs}.pth"
-        assert start.keys() == {"type", "checkpoint"}  # what is the encoder in it, the file's names tell
+        # What is the encoder in it, the file's names tell. grn: table 2f drops or adds it between the two.
+        assert start.keys() - {"grn"} == {"type", "checkpoint"}
         mine, other = load(path).model.backbone, load(source).model.backbone
-        assert (mine.arch, mine.get("use_grn", True)) == (other.arch, other.get("use_grn", True))
+        same_blocks = mine.get("use_grn", True) == other.get("use_grn", True)
+        assert (mine.arch, same_blocks) == (other.arch, "grn" not in start)
     else:
         assert start.checkpoint in WEIGHTS
         assert WEIGHTS[start.checkpoint].size == size_of(path)

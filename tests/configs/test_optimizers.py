@@ -4,13 +4,25 @@ Of every config; and of all eight sizes inside a classifier, a detector and a se
 those of mmpretrain, mmdetection and mmsegmentation.
 """
 
+import math
 from copy import deepcopy
 from functools import cache
 
 import pytest
 
+from cnxv2_mm.config.build import build_on_meta
 from tests.configs import oracle
-from tests.configs.common import ALL_SIZES, CONFIGS, build, build_model, load, optimizer_groups, size_of
+from tests.configs.common import (
+    ALL_SIZES,
+    CONFIGS,
+    build,
+    build_model,
+    is_pre_training,
+    load,
+    optimizer_groups,
+    size_of,
+)
+from tests.configs.recipes import IN1K
 
 LR, DECAY = 1e-3, 0.05
 OURS = "cnxv2_mm.LayerDecayOptimWrapperConstructor"
@@ -38,12 +50,12 @@ def check(model, groups, scale, lr, decay):
     assert found == expected
 
 
-@pytest.mark.parametrize("path", [path for path in CONFIGS if "/fcmae/" not in path])
+@pytest.mark.parametrize("path", [path for path in CONFIGS if not is_pre_training(path)])
 def test_of_every_config(path):
     check_config(path)
 
 
-@pytest.mark.parametrize("path", [path for path in CONFIGS if "/fcmae/" in path])
+@pytest.mark.parametrize("path", [path for path in CONFIGS if is_pre_training(path)])
 def test_pre_training_decays_no_vector_which_is_our_choice(path):
     """The official ``main_pretrain.py`` decays GRN and the mask token, by timm's older rule."""
     check_config(path)
@@ -55,9 +67,11 @@ def check_config(path):
     size = size_of(path)
 
     def scale(name):
-        if rule.get("strategy", "single") == "single":
+        strategy = rule.get("strategy", "single")
+        if strategy == "single":
             return oracle.single_scale(name, oracle.DEPTHS[size], rule.layer_decay_rate)
-        return oracle.group_scale(name, oracle.last_group(size), rule.layer_decay_rate)
+        of_strategy = {"group": oracle.group_scale, "stage": oracle.stage_scale}[strategy]
+        return of_strategy(name, oracle.last_group(size), rule.layer_decay_rate)
 
     model = build(path)
     groups = optimizer_groups(model, cfg.optim_wrapper, cfg.default_scope)
@@ -129,6 +143,47 @@ def test_constructors_of_mmdet_and_mmseg(library, size):
     for decay_type, scale in (("layer_wise", oracle.group_scale), ("stage_wise", oracle.stage_scale)):
         groups = groups_by(library, size, constructor, decay_rate=0.8, decay_type=decay_type, num_layers=last)
         check(model_of(library, size), groups, lambda name, scale=scale: scale(name, last, 0.8), LR, DECAY)
+
+
+@pytest.mark.parametrize("size", ALL_SIZES)
+def test_by_stage_equals_mmseg_on_mmpretrains_network(size):
+    """Every tensor of ``mmpretrain.ConvNeXt``, its norms and mmseg's heads, learns and decays as in ours."""
+    last = oracle.last_group(size)
+    model = deepcopy(load(DONORS["mmseg"]).model)
+    arch = {"depths": oracle.DEPTHS[size], "channels": oracle.channels(size)}
+    model.backbone = {"type": "mmpretrain.ConvNeXt", "arch": arch, "use_grn": True, "layer_scale_init_value": 0.0}
+    model.backbone |= {"out_indices": (0, 1, 2, 3), "gap_before_final_norm": False}
+    model.decode_head.in_channels = oracle.channels(size)
+    model.auxiliary_head.in_channels = oracle.channels(size)[2]
+    theirs = build_on_meta(model, "mmseg")
+    wrapper = {
+        "constructor": "mmseg.LearningRateDecayOptimizerConstructor",
+        "optimizer": {"type": "AdamW", "lr": LR, "weight_decay": DECAY},
+        "paramwise_cfg": {"decay_rate": 0.9, "decay_type": "stage_wise", "num_layers": last},
+    }
+    expected = settings_of(theirs, optimizer_groups(theirs, wrapper, "mmseg"))
+    assert len(expected) == len(list(theirs.parameters()))
+    groups = groups_by("mmseg", size, OURS, layer_decay_rate=0.9, strategy="stage")
+    assert settings_of(model_of("mmseg", size), groups) == expected
+
+
+def settings_of(model, groups):
+    """Rate and decay of every parameter by its name in ours, rates to twelve places."""
+    names = {id(p): name for name, p in model.named_parameters()}
+    settings = {names[id(p)]: (round(g["lr"], 12), g["weight_decay"]) for g in groups for p in g["params"]}
+    ours = (("depthwise_conv", "dwconv"), ("pointwise_conv", "pwconv"))
+    return {name.replace(*ours[0]).replace(*ours[1]): setting for name, setting in settings.items()}
+
+
+@pytest.mark.parametrize(("size", "expected"), [("base", 9.0e-5), ("large", 9.0e-5), ("huge", 2.4e-5)])
+def test_the_mean_rate_of_a_block_in_fine_tuning(size, expected):
+    """Geometric means; MAE's recipe for ViT-H has 3.5e-5. A rate ten times too low, or another type of decay, shows."""
+    cfg, model = load(IN1K[size]), build(IN1K[size])
+    weights = {id(p) for name, p in model.named_parameters() if name.endswith("dwconv.weight")}
+    groups = optimizer_groups(model, cfg.optim_wrapper, cfg.default_scope)
+    logs = [math.log(group["lr"]) for group in groups for p in group["params"] if id(p) in weights]
+    assert len(logs) == 36
+    assert math.exp(sum(logs) / 36) == pytest.approx(expected, rel=0.02)
 
 
 def test_the_formulas_give_the_numbers_of_the_official_code():

@@ -9,7 +9,7 @@ from tests.configs.common import load
 from tests.configs.recipes import OURS, RECIPES
 
 SOURCE = re.compile(
-    r"tables? \d+\w*( and \d+\w)?|V1's table 5|section \d|appendix A\.\d"
+    r"tables? \d+\w*( and \d+\w)?|V1's table 5|V1's TRAINING\.md @ 048efce|section \d|appendix A\.\d"
     r"|(TRAINING\.md|main_(pretrain|finetune)\.py) @ 2553895(, .+)?"
 )
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from cnxv2_mm.backbone import ConvNeXtV2
 from tests.configs import oracle
-from tests.configs.common import ALL_SIZES, CONFIGS, ROOT, build, load, size_of
-from tests.configs.recipes import FROM_22K, IN1K, IN22K, PRE_TRAINING, SUPERVISED
+from tests.configs.common import ALL_SIZES, CONFIGS, ROOT, build, is_pre_training, load, size_of
+from tests.configs.recipes import FROM_22K, IN1K, IN22K, PRE_TRAINING, SUPERVISED, V1_FROM_22K, V1_ON_22K
 
 FULL_RECIPES = (
     "fcmae_convnextv2-base_64xb64-800e_in1k.py",
@@ -25,11 +25,11 @@ FULL_RECIPES = (
 # Images an update: the first pattern that a path has. Table 8; V1's training; tables 12, 13, 9-11; appendix A.3; V1's
 # detectors; appendix A.4. Configs for one's own folder have no published one.
 BATCH = {
-    r"fcmae/fcmae_": 4096,
+    r"/fcmae_": 4096,
     r"32xb128-300e": 4096,
     r"_in22k\.py": 4096,
     r"in22k-pre": 512,
-    r"imagenet/convnext": 1024,
+    r"(imagenet|ablations)/convnext": 1024,
     r"coco/mask": 32,
     r"coco/cascade": 16,
     r"ade20k/": 16,
@@ -51,13 +51,25 @@ def test_fine_tuning_on_imagenet_22k_has_its_classes(size):
     assert cfg.val_dataloader is None
 
 
-@pytest.mark.parametrize(("size", "side"), FROM_22K)
-def test_fine_tuning_from_22k_to_1k_starts_from_what_the_step_before_leaves(size, side):
-    cfg = load(FROM_22K[size, side])
+@pytest.mark.parametrize("size", V1_ON_22K)
+def test_version_1_trains_on_imagenet_22k_from_nothing(size):
+    cfg = load(V1_ON_22K[size])
+    assert cfg.model.backbone.arch == size
+    assert cfg.model.backbone.init_cfg is None
+    assert cfg.model.head.num_classes == cfg.model.data_preprocessor.num_classes == 21841
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "before", "after"),
+    [(size, side, IN22K, path) for (size, side), path in FROM_22K.items()]
+    + [(size, side, V1_ON_22K, path) for (size, side), path in V1_FROM_22K.items()],
+)
+def test_fine_tuning_from_22k_to_1k_starts_from_what_the_step_before_leaves(size, side, before, after):
+    cfg = load(after)
     assert cfg.model.backbone.arch == size
     assert cfg.train_dataloader.dataset.pipeline[1].scale == side
-    name = IN22K[size].rpartition("/")[2].removesuffix(".py")
-    last = f"work_dirs/{name}/epoch_{load(IN22K[size]).train_cfg.max_epochs}.pth"
+    name = before[size].rpartition("/")[2].removesuffix(".py")
+    last = f"work_dirs/{name}/epoch_{load(before[size]).train_cfg.max_epochs}.pth"
     assert cfg.model.backbone.init_cfg.checkpoint == last
 
 
@@ -89,24 +101,31 @@ def test_necks_and_heads_fit_the_backbone(path):
     backbone = next(m for m in model.modules() if isinstance(m, ConvNeXtV2))
     widths = oracle.channels(size_of(path))
     assert list(backbone.channels) == widths
-    if "/fcmae/" in path:
+    if is_pre_training(path):
         assert backbone.out_channels == ()  # output norms would not be trained
-        assert model.decoder.proj.in_features == widths[-1]
-    elif "/imagenet/" in path:
-        assert list(backbone.out_channels) == [model.head.in_channels] == widths[-1:]
-        assert backbone.gap_before_final_norm
+        assert "unet" in path or model.decoder.proj.in_features == widths[-1]
     elif "/coco/" in path:
         assert list(backbone.out_channels) == list(model.neck.in_channels) == widths
-    else:
+    elif "/ade20k/" in path:
         assert list(backbone.out_channels) == list(model.decode_head.in_channels) == widths
         assert model.auxiliary_head.in_channels == widths[model.auxiliary_head.in_index]
+    else:
+        assert list(backbone.out_channels) == [model.head.in_channels] == widths[-1:]
+        assert backbone.gap_before_final_norm
 
 
 def test_the_baselines_of_version_1_have_its_blocks():
-    for path in CONFIGS:
+    for path in (path for path in CONFIGS if "/ablations/" not in path):
         grn = any("grn" in name for name, _ in build(path).named_parameters() if name.startswith("backbone."))
         scale = any(re.search(r"stages\.\d\.\d+\.gamma$", name) for name, _ in build(path).named_parameters())
         assert (grn, scale) == ((False, True) if "convnext-v1" in path else (True, False)), path
+
+
+@pytest.mark.parametrize("path", [path for path in CONFIGS if "/fcmae/" in path])
+def test_the_decoder_has_grn_if_the_encoder_has(path):
+    """Before GRN it is "a lightweight, plain ConvNeXt block" (section 3 of the paper)."""
+    grn = any("grn" in name for name, _ in build(path).decoder.named_parameters())
+    assert grn == ("convnext-v1" not in path)
 
 
 def test_supervised_training_starts_from_nothing():
@@ -117,25 +136,21 @@ def test_supervised_training_starts_from_nothing():
         assert load(path).model.backbone.arch == size
 
 
-@pytest.mark.parametrize("path", CONFIGS)
-def test_downstream_sweeps_stay_inside_the_papers(path):
-    """Appendix A.3 and A.4 name the values that were tried; Cascade Mask R-CNN has V1's."""
+@pytest.mark.parametrize("path", [path for path in CONFIGS if not is_pre_training(path)])
+def test_the_best_checkpoint_is_kept(path):
+    """As ``main_finetune.py`` @ 2553895 does, by the score that the paper reports; it has none on ImageNet-22K."""
+    score = {"coco": "coco/bbox_mAP", "ade20k": "mIoU"}.get(path.split("/")[1], "accuracy/top1")
     cfg = load(path)
-    rate = cfg.optim_wrapper.paramwise_cfg.layer_decay_rate
-    if "/coco/mask" in path:
-        assert rate in (0.9, 0.95)
-        assert cfg.optim_wrapper.optimizer.lr == 1e-4
-        assert cfg.train_cfg.max_epochs == 36
-        assert cfg.model.test_cfg.rcnn.nms.type == "soft_nms"
-        if size_of(path) in ("base", "large", "huge"):  # the paper's sizes
-            assert cfg.model.backbone.drop_path_rate in (0.2, 0.3, 0.4, 0.5)
-    elif "/ade20k/" in path:
-        assert rate in (0.8, 0.9)
-        assert cfg.optim_wrapper.optimizer.lr in (1e-4, 2e-4, 3e-4)
-        assert cfg.model.backbone.drop_path_rate in (0.1, 0.2, 0.3, 0.4)
-        assert cfg.train_cfg.max_iters == 160_000
-        weights = cfg.model.backbone.init_cfg.checkpoint
-        assert weights.endswith("_fcmae" if "-fcmae_" in path else "in22k_in1k_512" if "-in22k_" in path else "_in1k")
+    assert cfg.default_hooks.checkpoint.save_best == (score if cfg.val_dataloader else None)
+    assert (cfg.val_dataloader is None) == path.endswith("_in22k.py")
+
+
+@pytest.mark.parametrize(("size", "top1"), [("atto", 75.7), ("femto", 77.5), ("pico", 79.5), ("nano", 80.8)])
+def test_the_small_baselines_say_whose_scores_they_quote(size, top1):
+    """timm's weights: issues 1700 and 1706 there."""
+    header = ast.get_docstring(ast.parse((ROOT / SUPERVISED[size, 1]).read_text())).replace("\n", " ")
+    assert f"Expected: unknown, not run. V1's {top1} % top-1 (paper, table 14) is the score of timm's weights" in header
+    assert "600 epochs, batch 1280, another recipe (timm #1700, #1706)" in header
 
 
 @pytest.mark.parametrize("path", CONFIGS)
@@ -153,7 +168,7 @@ def test_header_and_length(path):
 
 
 def test_nothing_in_the_backbone_looks_at_the_batch():
-    """So gradients may be accumulated."""
-    for path in CONFIGS:
+    """So gradients may be accumulated; the paper's arm with batch normalisation is the one that does look."""
+    for path in (path for path in CONFIGS if "base-bn_" not in path):
         backbone = build(path).backbone
         assert not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in backbone.modules())

@@ -1,5 +1,7 @@
 """``--amp``; on the CPU the forward pass is in bfloat16, everything that is kept in float32."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine import registry
@@ -9,7 +11,7 @@ from mmengine.registry import Registry
 from torch import nn
 
 from cnxv2_mm.training import mixed_precision
-from cnxv2_mm.training.mixed_precision import check_amp_device, use_amp
+from cnxv2_mm.training.mixed_precision import Float32OutputHook, check_amp_device, use_amp
 
 
 def test_amp_where_there_is_an_accelerator(monkeypatch):
@@ -65,3 +67,37 @@ def test_gradients_accumulate():
             loss = model(torch.ones(3, 4)).float().square().mean()
         wrapper.update_params(loss)
         assert (not torch.equal(model.weight, before)) == moved
+
+
+@pytest.mark.parametrize("part", ["neck", "neck.0"])
+def test_what_a_part_returns_is_float32_until_training_ends(part):
+    """mmdetection converts boxes to the type of the maps before it pools them; here they stay where they are."""
+    model = nn.ModuleDict({"neck": nn.Sequential(nn.Linear(4, 2))})
+    hook, runner = Float32OutputHook(part), SimpleNamespace(model=model)
+    boxes = torch.tensor([[513.3, 700.7, 1023.4, 1001.5]])
+
+    def moved():
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            maps = model["neck"](torch.randn(3, 4))
+        return (boxes.type_as(maps) - boxes).abs().max()
+
+    assert 1 < moved() <= 2
+    hook.before_train(runner)
+    assert moved() == 0
+    hook.after_train(runner)
+    assert moved() > 1
+
+
+def test_several_outputs_are_converted_each():
+    model = nn.Module()
+    model.backbone = nn.Identity()
+    Float32OutputHook("backbone").before_train(SimpleNamespace(model=model))
+    maps = model.backbone((torch.ones(2, dtype=torch.bfloat16), [torch.ones(1, dtype=torch.float16)]))
+    assert [type(maps), type(maps[1]), maps[0].dtype, maps[1][0].dtype] == [tuple, list, torch.float32, torch.float32]
+
+
+def test_a_part_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match=r"part='nekc'.*such as neck, head\."):
+        Float32OutputHook("nekc").before_train(
+            SimpleNamespace(model=nn.ModuleDict({"neck": nn.Linear(1, 1), "head": nn.Linear(1, 1)}))
+        )

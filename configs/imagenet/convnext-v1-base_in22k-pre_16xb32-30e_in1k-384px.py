@@ -1,0 +1,20 @@
+"""ConvNeXt V1 Base (no GRN, layer scale), fine-tuned on ImageNet-1K at 384 pixels from its ImageNet-22K weights.
+
+    torchrun --nnodes 2 --nproc_per_node 8 \
+        tools/train.py configs/imagenet/convnext-v1-base_in22k-pre_16xb32-30e_in1k-384px.py --launcher pytorch
+
+GPUs: 16 x 32 images = 512 [V1]. Expected: 86.8 % top-1 (paper, table 15, V1; not run here).
+The starting weights are what convnext-v1-base_64xb64-90e_in22k.py ends with.
+[V1] facebookresearch/ConvNeXt @ 048efce, TRAINING.md and main.py; the other tags are those of
+_base_/in22k_to_in1k.py, of which V1 has the same values: rates, batch, epochs, groups with 0.8.
+"""
+
+_base_ = ["../_base_/in22k_to_in1k.py", "../_base_/imagenet1k_384.py"]
+
+weights = dict(type="cnxv2_mm.Pretrained", checkpoint="work_dirs/convnext-v1-base_64xb64-90e_in22k/epoch_90.pth")
+blocks = dict(use_grn=False, layer_scale_init_value=1e-6)  # [V1]
+model = dict(
+    backbone=dict(blocks, arch="base", drop_path_rate=0.2, init_cfg=weights),  # [V1]
+    head=dict(in_channels=1024),
+)
+custom_hooks = []  # [V1]: no EMA

@@ -1,0 +1,145 @@
+"""From a checkpoint to the network in it, whatever library wrote it; its architecture is read off the tensors.
+
+What no tensor shows is assumed: the default GRN, no dilation, patches of 32 pixels and normalised pixels.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cnxv2_mm.analysis.activations import blocks, watch
+from cnxv2_mm.backbone import LAYER_NORM_EPS, ConvNeXtV2
+from cnxv2_mm.checkpoints.architecture import Architecture
+from cnxv2_mm.checkpoints.read import read_network
+from cnxv2_mm.fcmae import FCMAE
+from cnxv2_mm.variants import NUM_STAGES
+
+_DECODER_BLOCK = re.compile(r"decoder\.blocks\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a network comes from, and what is known of it.
+
+    Attributes:
+        label: What tables and legends call it.
+        checkpoint: The file, address or name.
+        dialect: The library whose names the checkpoint has.
+        architecture: What its tensors show of it.
+        final_norm: Whether it has the norm behind the pooled last stage; those of FCMAE have none.
+    """
+
+    label: str
+    checkpoint: str
+    dialect: str
+    architecture: Architecture
+    final_norm: bool
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network to measure, in evaluation mode.
+
+    Attributes:
+        source: Where it comes from.
+        backbone: The encoder.
+        final_norm: The norm behind the pooled last stage; None if the checkpoint has none.
+        pre_trainer: The encoder with its decoder; None if the checkpoint has no decoder.
+    """
+
+    source: Source
+    backbone: ConvNeXtV2
+    final_norm: nn.Module | None
+    pre_trainer: FCMAE | None
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the last stage, averaged over each image, behind the final norm if there is one, (N, D)."""
+        name, last = list(blocks(self.backbone).items())[-1]
+        seen: list[Tensor] = []
+        with watch({name: last}, lambda _, cells: seen.append(cells.flatten(1, -2).mean(dim=1)), side="output"):
+            self.backbone(images)
+        return seen[0] if self.final_norm is None else self.final_norm(seen[0])
+
+
+def load_network(
+    checkpoint: str,
+    label: str = "",
+    device: torch.device | str = "cpu",
+    prefix: str | None = None,
+    entry: str | None = None,
+    trust_pickle: bool = False,
+) -> Network:
+    """Build the network of a checkpoint and fill it.
+
+    Args:
+        checkpoint: A file, an address or a name of ``cnxv2_mm.zoo``, in any dialect. See
+            :func:`cnxv2_mm.checkpoints.read.read_network` for it and for ``prefix``, ``entry`` and ``trust_pickle``.
+        label: What tables and legends call it; the checkpoint itself if empty.
+        device: Where to run it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It cannot be read, does not hold one whole ConvNeXt, or its decoder is none of ours.
+    """
+    file, architecture, _ = read_network(checkpoint, prefix, entry, trust_pickle)
+    last = len(architecture.depths) - 1
+    missing = NUM_STAGES - len(architecture.depths)
+    tensors = {name: tensor.float() for name, tensor in file.tensors.items()}
+    has_decoder = any(name.startswith("decoder.") for name in tensors)
+    backbone = ConvNeXtV2(
+        {"depths": (*architecture.depths, *[1] * missing), "channels": (*architecture.channels, *[1] * missing)},
+        in_channels=architecture.in_channels,
+        # An output builds no stages behind it; all four are built without one.
+        out_indices=(last,) if missing else (),
+        use_grn=architecture.use_grn,
+        layer_scale_init_value=1.0 if architecture.layer_scale else 0.0,
+    )
+    _fill(backbone, tensors, "backbone.", optional=(f"norm{last}.weight", f"norm{last}.bias"))
+    final_norm = None
+    if f"backbone.norm{last}.weight" in tensors:
+        final_norm = nn.LayerNorm(architecture.channels[-1], eps=LAYER_NORM_EPS)
+        _fill(final_norm, tensors, f"backbone.norm{last}.")
+    pre_trainer = None
+    if has_decoder:
+        if "decoder.mask_token" not in tensors or missing:
+            raise ValueError(f"checkpoint={checkpoint!r} has a decoder that is none of FCMAE's; save its encoder alone")
+        depths = [int(match[1]) for match in map(_DECODER_BLOCK.match, tensors) if match]
+        decoder = {"depth": max(depths) + 1, "width": len(tensors["decoder.mask_token"])}
+        pre_trainer = FCMAE(backbone, decoder)
+        _fill(pre_trainer.decoder, tensors, "decoder.")
+        pre_trainer.to(device).eval()
+    if final_norm is not None:
+        final_norm.to(device).eval()
+    backbone.to(device).eval()
+    source = Source(label or checkpoint, checkpoint, file.dialect.name, architecture, final_norm is not None)
+    return Network(source, backbone, final_norm, pre_trainer)
+
+
+def short_labels(checkpoints: Sequence[str]) -> list[str]:
+    """Name each checkpoint by its file, with as many of the folders above it as tell it from the others.
+
+    Raises:
+        ValueError: One is named twice.
+    """
+    if len(set(checkpoints)) < len(checkpoints):
+        twice = next(one for one in checkpoints if checkpoints.count(one) > 1)
+        raise ValueError(f"checkpoint {twice!r} is named twice; name each once")
+    parts = [Path(one).parts for one in checkpoints]
+    for depth in range(1, max(map(len, parts)) + 1):
+        labels = ["/".join((*one[-depth:-1], Path(one[-1]).stem)) for one in parts]
+        if len(set(labels)) == len(labels):
+            return labels
+    return list(checkpoints)  # they differ in their endings
+
+
+def _fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str, optional: Sequence[str] = ()) -> None:
+    """Copy the tensors behind a prefix into a module; each of its own must be there but for the optional ones."""
+    inside = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    lacking = [name for name in module.state_dict() if name not in inside and name not in optional]
+    if lacking:
+        raise ValueError(f"{prefix[:-1]} lacks {', '.join(lacking[:5])}; save the encoder alone")
+    module.load_state_dict({name: inside[name] for name in module.state_dict() if name in inside})

@@ -102,8 +102,8 @@ def main(argv: Sequence[str] | None = None) -> list[Measures]:
         "--size",
         args.size,
         int,
-        f"a multiple of {LAST_STRIDE}, the stride of the last stage",
-        lambda size: size > 0 and size % LAST_STRIDE == 0,
+        f"a multiple of {LAST_STRIDE}, at least {2 * LAST_STRIDE}",
+        lambda size: size > LAST_STRIDE and size % LAST_STRIDE == 0,
     )
     check_count("--max-images", args.max_images)
     check_count("--batch-size", args.batch_size)

@@ -1,12 +1,15 @@
 """``cnxv2 analyze``: files, table, and mistakes as one line."""
 
 import json
+import re
 import sys
 
 import pytest
 
 from cnxv2_mm import command_line
+from cnxv2_mm.analysis.report.results import summary
 from tests.analysis.report import toy
+from tests.test_structure import ROOT
 from tests.tools.conftest import load_tool
 
 
@@ -32,9 +35,12 @@ def test_files_and_table(checkpoints, folder, tmp_path, capsys):
         assert f"│ {entry['label']} " in shown
         assert f"{result.rank_me:.1f} / 8" in shown
         assert entry["layers"][2]["cosine_distance"] == result.layers[2].cosine_distance
-    files = {path.name for path in out.iterdir()}
-    assert {"page.html", "analysis.json", "layers.csv", "distance.svg", "reconstructions.png"} < files
     assert "v1/last" in (out / "page.html").read_text()
+    page = (ROOT / "docs" / "analyze.md").read_text()
+    assert {path.name for path in out.iterdir()} == set(re.findall(r"`([a-z_]+\.(?:html|json|csv|svg|png))`", page))
+    explained = set(re.findall(r"`([\w -]+)`", page[page.index("## What the numbers mean") :]))
+    columns, _ = summary(results)
+    assert set(columns[1:]) - {"distance 2", "distance 3"} <= explained
 
 
 def test_mistakes_are_one_line_and_write_nothing(checkpoints, folder, tmp_path, capsys, monkeypatch):

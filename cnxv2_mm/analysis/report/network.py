@@ -1,10 +1,10 @@
 """From a checkpoint to the network in it, whatever library wrote it; its architecture is read off the tensors.
 
-What no tensor shows is assumed: the default GRN, no dilation, patches of 32 pixels and normalised pixels.
+What no tensor shows is assumed: GRN with the paper's parts, no dilation, patches of 32 pixels and normalised pixels.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.variants import NUM_STAGES
 
+_ENCODER_ALONE = "measure its encoder alone: --prefix backbone."
 _DECODER_BLOCK = re.compile(r"decoder\.blocks\.(\d+)\.")
 
 
@@ -86,37 +87,65 @@ def load_network(
         ValueError: It cannot be read, does not hold one whole ConvNeXt, or its decoder is none of ours.
     """
     file, architecture, _ = read_network(checkpoint, prefix, entry, trust_pickle)
+    tensors = {name: tensor.float() for name, tensor in file.tensors.items()}
+    try:
+        backbone = _build_backbone(architecture, tensors)
+        final_norm = _build_final_norm(architecture, tensors)
+        pre_trainer = _build_pre_trainer(backbone, tensors)
+    except ValueError as error:
+        raise ValueError(f"checkpoint={checkpoint!r}: {error}") from error
+    for module in (backbone, final_norm, pre_trainer):
+        if module is not None:
+            module.to(device).eval()
+    source = Source(label or checkpoint, checkpoint, file.dialect.name, architecture, final_norm is not None)
+    return Network(source, backbone, final_norm, pre_trainer)
+
+
+def _build_backbone(architecture: Architecture, tensors: Mapping[str, Tensor]) -> ConvNeXtV2:
     last = len(architecture.depths) - 1
     missing = NUM_STAGES - len(architecture.depths)
-    tensors = {name: tensor.float() for name, tensor in file.tensors.items()}
-    has_decoder = any(name.startswith("decoder.") for name in tensors)
     backbone = ConvNeXtV2(
         {"depths": (*architecture.depths, *[1] * missing), "channels": (*architecture.channels, *[1] * missing)},
         in_channels=architecture.in_channels,
         # An output builds no stages behind it; all four are built without one.
         out_indices=(last,) if missing else (),
         use_grn=architecture.use_grn,
+        grn=architecture.grn,
         layer_scale_init_value=1.0 if architecture.layer_scale else 0.0,
     )
     _fill(backbone, tensors, "backbone.", optional=(f"norm{last}.weight", f"norm{last}.bias"))
-    final_norm = None
-    if f"backbone.norm{last}.weight" in tensors:
-        final_norm = nn.LayerNorm(architecture.channels[-1], eps=LAYER_NORM_EPS)
-        _fill(final_norm, tensors, f"backbone.norm{last}.")
-    pre_trainer = None
-    if has_decoder:
-        if "decoder.mask_token" not in tensors or missing:
-            raise ValueError(f"checkpoint={checkpoint!r} has a decoder that is none of FCMAE's; save its encoder alone")
-        depths = [int(match[1]) for match in map(_DECODER_BLOCK.match, tensors) if match]
-        decoder = {"depth": max(depths) + 1, "width": len(tensors["decoder.mask_token"])}
-        pre_trainer = FCMAE(backbone, decoder)
-        _fill(pre_trainer.decoder, tensors, "decoder.")
-        pre_trainer.to(device).eval()
-    if final_norm is not None:
-        final_norm.to(device).eval()
-    backbone.to(device).eval()
-    source = Source(label or checkpoint, checkpoint, file.dialect.name, architecture, final_norm is not None)
-    return Network(source, backbone, final_norm, pre_trainer)
+    return backbone
+
+
+def _build_final_norm(architecture: Architecture, tensors: Mapping[str, Tensor]) -> nn.Module | None:
+    prefix = f"backbone.norm{len(architecture.depths) - 1}."
+    if f"{prefix}weight" not in tensors:
+        return None
+    norm = nn.LayerNorm(architecture.channels[-1], eps=LAYER_NORM_EPS)
+    _fill(norm, tensors, prefix)
+    return norm
+
+
+def _build_pre_trainer(backbone: ConvNeXtV2, tensors: Mapping[str, Tensor]) -> FCMAE | None:
+    if not any(name.startswith("decoder.") for name in tensors):
+        return None
+    if "decoder.mask_token" not in tensors or backbone.num_stages < NUM_STAGES:
+        raise ValueError(f"its decoder is not FCMAE's; {_ENCODER_ALONE}")
+    numbers = [int(match[1]) for match in map(_DECODER_BLOCK.match, tensors) if match]
+    use_grn = any(name.startswith("decoder.") and ".grn." in name for name in tensors)
+    width = len(tensors["decoder.mask_token"])
+    pre_trainer = FCMAE(backbone, {"depth": max(numbers, default=0) + 1, "width": width, "use_grn": use_grn})
+    _fill(pre_trainer.decoder, tensors, "decoder.")
+    return pre_trainer
+
+
+def _fill(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, optional: Sequence[str] = ()) -> None:
+    """Copy the tensors behind a prefix into a module; each of its own must be there but for the optional ones."""
+    inside = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    lacking = [name for name in module.state_dict() if name not in inside and name not in optional]
+    if lacking:
+        raise ValueError(f"its {prefix[:-1]} lacks {', '.join(lacking[:5])}; {_ENCODER_ALONE}")
+    module.load_state_dict({name: inside[name] for name in module.state_dict() if name in inside})
 
 
 def short_labels(checkpoints: Sequence[str]) -> list[str]:
@@ -134,12 +163,3 @@ def short_labels(checkpoints: Sequence[str]) -> list[str]:
         if len(set(labels)) == len(labels):
             return labels
     return list(checkpoints)  # they differ in their endings
-
-
-def _fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str, optional: Sequence[str] = ()) -> None:
-    """Copy the tensors behind a prefix into a module; each of its own must be there but for the optional ones."""
-    inside = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    lacking = [name for name in module.state_dict() if name not in inside and name not in optional]
-    if lacking:
-        raise ValueError(f"{prefix[:-1]} lacks {', '.join(lacking[:5])}; save the encoder alone")
-    module.load_state_dict({name: inside[name] for name in module.state_dict() if name in inside})

@@ -30,6 +30,10 @@ th:first-child, td:first-child, .text th, .text td { text-align: left; }
 summary { cursor: pointer; margin-top: 2.5rem; font-weight: 600; }
 code { font-size: .85rem; overflow-wrap: anywhere; }
 """
+ASSUMED = (
+    "The networks are read off the tensors. What no tensor shows is assumed: GRN as in the paper and not one of its "
+    "variants, the exact GELU, no dilation, patches of 32 pixels of which 60 % are hidden, and normalised pixels."
+)
 _NOTES = (
     ("distance 1 ... 4", "feature cosine distance of the hidden layers, averaged over the blocks of a stage"),
     ("dead, saturated", "share of such channels, averaged over all blocks"),
@@ -62,6 +66,7 @@ def write_page(results: Sequence[Measures], images: Images, size: int, plots: Se
             [[r.source.label, r.source.checkpoint, r.source.dialect, str(r.source.architecture)] for r in results],
             kind="text",
         ),
+        f"<p><small>{escape(ASSUMED)}</small></p>",
         *map(_section, plots),
         "<details><summary>All hidden layers</summary>",
         _table(LAYER_COLUMNS, layer_rows(results)),

@@ -7,6 +7,7 @@ import torch
 from cnxv2_mm.analysis.report.network import load_network, short_labels
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import convert
+from cnxv2_mm.fcmae import FCMAE
 from tests.analysis.report.toy import ARCH, V1, randomise
 
 
@@ -54,6 +55,18 @@ def test_a_pre_trained_network_has_its_decoder_and_no_norm(v2, checkpoints, batc
         assert torch.equal(network.pre_trainer.state_dict()[name], tensor), name
 
 
+def test_what_stands_in_the_place_of_grn_and_a_decoder_without_it(batch, tmp_path):
+    backbone = {"type": "ConvNeXtV2", "arch": ARCH, "grn": "cbam"}
+    model = randomise(FCMAE(backbone, {"width": 8, "depth": 2, "use_grn": False}))
+    torch.save(model.state_dict(), tmp_path / "cbam.pth")
+    network = load_network(str(tmp_path / "cbam.pth"))
+    with torch.no_grad():
+        torch.testing.assert_close(network.features(batch), model(batch).mean(dim=(2, 3)))
+        for mine, theirs in zip(network.pre_trainer.predict(batch), model.predict(batch), strict=True):
+            assert torch.equal(mine.loss, theirs.loss)
+    assert load_network(str(tmp_path / "cbam.pth"), prefix="backbone.").pre_trainer is None
+
+
 def test_the_first_stages_alone(batch, tmp_path):
     model = randomise(ConvNeXtV2(ARCH, out_indices=(1, 2), **V1))
     torch.save({"state_dict": {f"backbone.{k}": v.half() for k, v in model.state_dict().items()}}, tmp_path / "det.pth")
@@ -71,6 +84,11 @@ def test_what_cannot_be_measured_is_refused(v2, tmp_path):
     torch.save({"state_dict": {"layer.weight": torch.ones(2, 2)}}, tmp_path / "other.pth")
     with pytest.raises(ValueError, match=r"other\.pth"):
         load_network(str(tmp_path / "other.pth"))
+    stages = {name: tensor for name, tensor in v2.state_dict().items() if not name.startswith("backbone.stages.3")}
+    downsample = [name for name in stages if name.startswith("backbone.downsample_layers.3")]
+    torch.save({name: stages[name] for name in stages if name not in downsample}, tmp_path / "cut.pth")
+    with pytest.raises(ValueError, match=r"cut\.pth"):
+        load_network(str(tmp_path / "cut.pth"))
 
 
 def test_labels():

@@ -24,7 +24,8 @@ def randomise(model):
                 nn.init.normal_(p, mean=0.5)
         elif isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.normal_(module.weight, std=0.2)
-            nn.init.normal_(module.bias, std=0.1)
+            if module.bias is not None:
+                nn.init.normal_(module.bias, std=0.1)
     return model.eval()
 
 

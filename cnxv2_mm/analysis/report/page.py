@@ -25,6 +25,7 @@ table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabu
 th, td { padding: .35rem .55rem; border-bottom: 1px solid #d8dee4; text-align: right; }
 th { vertical-align: bottom; font-weight: 600; background: #f6f8fa; }
 td { white-space: nowrap; }
+td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 7rem; }
 th:first-child, td:first-child, .text th, .text td { text-align: left; }
 .text td { white-space: normal; overflow-wrap: break-word; }
 summary { cursor: pointer; margin-top: 2.5rem; font-weight: 600; }
@@ -34,32 +35,39 @@ ASSUMED = (
     "The networks are read off the tensors. What no tensor shows is assumed: GRN as in the paper and not one of its "
     "variants, the exact GELU, no dilation, patches of 32 pixels of which 60 % are hidden, and normalised pixels."
 )
+# Of the table: the column that is explained, or the first of several; what to call them; what they are.
 _NOTES = (
-    ("distance 1 ... 4", "feature cosine distance of the hidden layers, averaged over the blocks of a stage"),
-    ("dead, saturated", "share of such channels, averaged over all blocks"),
-    ("selectivity", "mean class selectivity index of the channels of all blocks' outputs"),
-    ("RankMe", "effective rank of the features, of the highest that it can have"),
     (
+        "distance 1",
+        "distance 1 ... 4",
+        "feature cosine distance of the hidden layers, averaged over the blocks of a stage",
+    ),
+    ("dead", "dead, saturated", "share of such channels, averaged over all blocks"),
+    ("selectivity", "selectivity", "mean class selectivity index of the channels of all blocks' outputs"),
+    ("RankMe", "RankMe", "effective rank of the features, of the highest that it can have"),
+    (
+        "k-NN",
         "k-NN, probe",
-        "accuracy on held-out images of frozen features: 20 nearest neighbours, and a linear classifier",
+        "accuracy of frozen features on held-out images: 20 nearest neighbours, a linear classifier",
     ),
     (
+        "loss",
         "loss, patch mean",
-        "mean squared error of hidden pixels, normalised in each patch; patch mean: the same loss for painting each "
-        "patch in its mean colour",
+        "error of hidden pixels, normalised in each patch; the same for painting each patch in its mean colour",
     ),
 )
 
 
 def write_page(results: Sequence[Measures], images: Images, size: int, plots: Sequence[Plot]) -> str:
     """Return the page: the table first, then each plot with its caption, then all layers."""
-    title = "Features of " + ", ".join(result.source.label for result in results)
+    names = [result.source.label for result in results]
+    title = f"Features of {' and '.join(names) if len(names) < 3 else f'{len(names)} checkpoints'}"
     columns, rows = summary(results)
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(describe(images, size))}</p>",
         _table(columns, rows),
-        "<ul>" + "".join(f"<li><b>{escape(name)}</b>: {escape(text)}</li>" for name, text in _NOTES) + "</ul>",
+        _notes(columns),
         "<h2>Checkpoints</h2>",
         _table(
             ["name", "checkpoint", "library", "network"],
@@ -99,6 +107,12 @@ def describe(images: Images, size: int) -> str:
         f"{text} {len(images.classes)} classes of {each} images; {split}. Naming the largest class for every image "
         f"would be right for {chance} of them."
     )
+
+
+def _notes(columns: Sequence[str]) -> str:
+    """Explain the columns that are there."""
+    shown = [f"<li><b>{escape(name)}</b>: {escape(text)}</li>" for first, name, text in _NOTES if first in columns]
+    return f"<ul>{''.join(shown)}</ul>"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "numbers") -> str:

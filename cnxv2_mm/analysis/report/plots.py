@@ -8,9 +8,12 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from cnxv2_mm.analysis.report.layers import Layer
 from cnxv2_mm.analysis.report.measure import Measures
@@ -18,6 +21,7 @@ from cnxv2_mm.analysis.report.measure import Measures
 WIDTH = 10.0  # inches, which a page shows at 960 pixels
 DPI = 120
 BINS = 25
+TILE = 32  # pixels across the map of a channel, about
 SMALLEST = 1e-6  # singular values below, relative to the largest, are not drawn
 _GRID: dict[str, Any] = {"alpha": 0.3, "linewidth": 0.6}
 
@@ -57,27 +61,27 @@ def draw_all(results: Sequence[Measures], image: np.ndarray) -> list[Plot]:
 
 def draw_distance(results: Sequence[Measures]) -> Plot:
     """Draw the feature cosine distance of each hidden layer: figure 4 of the paper."""
-    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")
     axes = figure.subplots()
     _draw_by_layer(axes, results, [[layer.cosine_distance for layer in result.layers] for result in results])
     axes.axhline(0.5, color="0.4", linestyle=":", linewidth=1)
     axes.set_ylabel("feature cosine distance")
     axes.set_ylim(0, max(0.62, *(1.2 * layer.cosine_distance for result in results for layer in result.layers)))
-    _add_legend(figure, axes, results)
+    _add_legend(figure, axes.get_lines(), _labels(results))
     return Plot(
         "distance.svg",
         "Feature cosine distance by layer",
         "How different the channels of a layer are: the mean over all pairs of channels of (1 - cosine) / 2, in the "
         "hidden layer of each block's MLP, averaged over the images. Healthy: near 0.5 (dotted), where channels are "
-        "unrelated, and no fall towards the last layers. Collapsed: near 0, where all channels show the same. "
-        "Source: section 4 and figure 4 of ConvNeXt V2 (arXiv 2301.00808).",
+        "unrelated (as they are in a random network too), and no fall towards the last layers. Collapsed: near 0, "
+        "where all channels show the same. Source: section 4 and figure 4 of ConvNeXt V2 (arXiv 2301.00808).",
         _svg(figure),
     )
 
 
 def draw_activity(results: Sequence[Measures]) -> Plot:
     """Draw the shares of dead and of saturated channels of each hidden layer."""
-    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
     dead, saturated = figure.subplots(1, 2, sharey=True)
     _draw_by_layer(dead, results, [[100 * layer.activity.dead for layer in result.layers] for result in results])
     _draw_by_layer(
@@ -86,7 +90,7 @@ def draw_activity(results: Sequence[Measures]) -> Plot:
     dead.set(title="dead", ylabel="% of the channels")
     saturated.set_title("saturated")
     dead.set_ylim(0, max(5, dead.get_ylim()[1]))  # a zoom into a tenth of a percent would look like a finding
-    _add_legend(figure, dead, results)
+    _add_legend(figure, dead.get_lines(), _labels(results))
     return Plot(
         "activity.svg",
         "Dead and saturated channels",
@@ -128,7 +132,7 @@ def draw_channel_maps(results: Sequence[Measures], image: np.ndarray) -> Plot:
 def draw_selectivity(results: Sequence[Measures]) -> Plot:
     """Draw how the class selectivity of the channels is distributed in each stage: figure 7 of the paper."""
     stages = max(result.num_stages for result in results)
-    figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     panels = figure.subplots(1, stages, sharey=True, squeeze=False)[0]
     for stage, panel in enumerate(panels, start=1):
         for number, result in enumerate(results):
@@ -141,8 +145,8 @@ def draw_selectivity(results: Sequence[Measures]) -> Plot:
         panel.set(title=f"stage {stage}", xlabel="class selectivity index", xlim=(0, 1), xticks=(0, 0.5, 1))
         panel.grid(**_GRID)
     panels[0].set_ylabel("density of channels")
-    handles = [mpl.lines.Line2D([], [], color=f"C{n % 10}") for n in range(len(results))]
-    _add_legend(figure, panels[0], results, handles)
+    handles = [Line2D([], [], color=f"C{number % 10}") for number in range(len(results))]
+    _add_legend(figure, handles, _labels(results))
     return Plot(
         "selectivity.svg",
         "Class selectivity by stage",
@@ -159,7 +163,7 @@ def draw_spectrum(results: Sequence[Measures]) -> Plot:
     """Draw the singular values of the features."""
     figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")
     axes = figure.subplots()
-    lines = []
+    lines: list[Artist] = []
     for number, result in enumerate(results):
         values = result.singular_values / max(result.singular_values[0], np.finfo(np.float64).tiny)
         lines += axes.plot(np.arange(1, len(values) + 1), values, color=f"C{number % 10}", linewidth=1.6)
@@ -167,14 +171,14 @@ def draw_spectrum(results: Sequence[Measures]) -> Plot:
     axes.set_ylim(max(axes.get_ylim()[0], SMALLEST), 1.5)
     axes.set_xlim(left=0)
     axes.grid(**_GRID)
-    names = [f"{result.source.label}: RankMe {result.rank_me:.1f}" for result in results]
-    axes.legend(lines, map(_plain, names), loc="upper right")
+    _add_legend(figure, lines, [f"{result.source.label}: RankMe {result.rank_me:.1f}" for result in results])
     return Plot(
         "spectrum.svg",
         "Singular values of the features",
         "How many directions the features of the images fill: singular values of the matrix of one feature vector per "
         "image (last stage, averaged over the image, behind the final norm if the checkpoint has one). Healthy: a slow "
-        "fall, and a high RankMe (the effective number of directions, at most the number of images or of features). "
+        "fall, and a high RankMe (the effective number of directions, at most the number of images or of features); a "
+        "random network has that too, so look at k-NN as well. "
         "Collapsed: a cliff after a few values. Compare networks of the same width on the same images. "
         "Source: Garrido et al., RankMe, ICML 2023 (arXiv 2210.02885).",
         _svg(figure),
@@ -235,16 +239,20 @@ def _draw_by_layer(axes: Axes, results: Sequence[Measures], values: Sequence[Seq
             axes.axvline(end + 0.5, color="0.75", linewidth=0.8)
         end += depth
     axes.set(xlabel="block", xlim=(0.5, end + 0.5))
-    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _add_legend(figure: Figure, axes: Axes, results: Sequence[Measures], handles: Any = None) -> None:
-    """Put the labels of the checkpoints above all panels."""
-    handles = axes.get_lines()[: len(results)] if handles is None else handles
-    labels = [_plain(result.source.label) for result in results]
-    longest = max(map(len, labels))
-    columns = max(1, min(len(labels), 100 // (longest + 8)))
-    figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False)
+def _labels(results: Sequence[Measures]) -> list[str]:
+    return [result.source.label for result in results]
+
+
+def _add_legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+    """Name the first of the handles, one for each checkpoint, above all panels; the figure grows by that."""
+    columns = max(1, min(len(labels), 110 // (max(map(len, labels)) + 8)))
+    figure.set_figheight(figure.get_figheight() + 0.22 * (len(labels) / columns))
+    figure.legend(
+        handles[: len(labels)], list(map(_plain, labels)), loc="outside upper center", ncols=columns, frameon=False
+    )
 
 
 def _selectivity(layer: Layer) -> np.ndarray:
@@ -253,7 +261,9 @@ def _selectivity(layer: Layer) -> np.ndarray:
 
 
 def _mosaic(maps: np.ndarray) -> np.ndarray:
-    """Lay (channels, H, W) maps out in a square, with a gap between them that stays white."""
+    """Lay (channels, H, W) maps out in a square, small ones enlarged, with a gap between them that stays white."""
+    enlarge = max(1, TILE // maps.shape[2])
+    maps = maps.repeat(enlarge, axis=1).repeat(enlarge, axis=2)
     channels, height, width = maps.shape
     columns = int(np.ceil(np.sqrt(channels)))
     rows = int(np.ceil(channels / columns))

@@ -46,6 +46,9 @@ def test_the_page(results, images):
     for cell in (*columns, *rows[0], *rows[1], *escaped, results[0].source.checkpoint):
         assert cell in reader.texts, cell
     assert text.index("<table") < text.index("<img")
+    notes = {text for text in reader.texts if text in ("distance 1 ... 4", "k-NN, probe", "loss, patch mean")}
+    assert len(notes) == 3
+    assert "<b>loss" not in write_page(results[:1], images, 64, PLOTS)  # no such column
     assert "url(" not in text
     assert "@import" not in text
 

@@ -61,9 +61,12 @@ def test_networks_of_other_depths_share_the_axis(results):
 
 
 def test_a_mosaic_keeps_each_map_whole():
-    maps = np.arange(5 * 2 * 3, dtype=np.float32).reshape(5, 2, 3)
+    maps = np.arange(5 * 20 * 30, dtype=np.float32).reshape(5, 20, 30)
     sheet = plots._mosaic(maps)
-    assert sheet.shape == (2 * 2 + 1, 3 * 3 + 2)
-    assert np.array_equal(sheet[3:, 4:7], maps[4])
-    assert np.isnan(sheet[2]).all()
-    assert np.isnan(sheet[3:, 8:]).all()  # no sixth map
+    assert sheet.shape == (2 * 20 + 1, 3 * 30 + 2)
+    assert np.array_equal(sheet[21:, 31:61], maps[4])
+    assert np.isnan(sheet[20]).all()
+    assert np.isnan(sheet[21:, 62:]).all()  # no sixth map
+    small = plots._mosaic(maps[:4, :2, :4])
+    assert small.shape == (2 * 16 + 2, 2 * 32 + 2)
+    assert np.array_equal(small[18::8, 34::8], maps[3, :2, :4])

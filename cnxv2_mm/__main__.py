@@ -27,6 +27,7 @@ COMMANDS = {
     "convert": ("convert_checkpoint.py", "write weights in another library's names and shapes"),
     "zoo": ("zoo.py", "list and download the published weights"),
     "flops": ("flops.py", "count parameters and operations of a config"),
+    "analyze": ("analyze.py", "measure the features of checkpoints: collapse, rank, classes; a page with plots"),
     "benchmark": ("benchmark.py", "time encoder, backbone and training step against other libraries"),
 }
 

@@ -54,7 +54,7 @@ ALLOWED = {
     *sys.stdlib_module_names,
 }
 # What a single file may import besides, when it is asked to.
-ON_REQUEST = {"layouts/minkowski_engine.py": {"MinkowskiEngine"}}
+ON_REQUEST = {"layouts/minkowski_engine.py": {"MinkowskiEngine"}, "analysis/report/plots.py": {"matplotlib"}}
 
 
 def imports(path: Path) -> set[str]:

@@ -104,7 +104,7 @@ import sys
 from cnxv2_mm.__main__ import main
 print(sys.modules["cnxv2_mm"].__path__[0])
 for words in (
-    "", "--version", "trian", "test --help", "convert --help", "benchmark --help", "zoo list --size tiny",
+    "", "--version", "trian", "test --help", "convert --help", "analyze --help", "zoo list --size tiny",
     "flops cnxv2_mm::imagenet/convnextv2-atto_32xb32-600e_in1k.py",
 ):
     sys.argv = ["cnxv2", *words.split()]
@@ -121,11 +121,11 @@ def test_the_command_says_what_it_can_do_and_does_it(installed):
     path, _, alone = answers[0].partition("\n")
     assert Path(path).is_relative_to(installed.home)  # the wheel, not the checkout
     assert (Path(path) / "py.typed").is_file()
-    for command in ("train", "test", "swap", "convert", "zoo", "flops", "benchmark"):
+    for command in ("train", "test", "swap", "convert", "zoo", "flops", "analyze", "benchmark"):
         assert f"\n  {command} " in alone
     assert answers[1] == f"cnxv2_mm {__version__}\n"
     assert "'trian' is unknown; did you mean 'train'?" in result.stderr
-    for command, answer in zip(("test", "convert", "benchmark"), answers[3:6], strict=True):
+    for command, answer in zip(("test", "convert", "analyze"), answers[3:6], strict=True):
         assert answer.startswith(f"usage: cnxv2 {command} ")
     assert "convnextv2_tiny_fcmae" in answers[6]
     assert re.search(r"^total +3,708,400 ", answers[7], flags=re.MULTILINE)  # as timm.create_model has it

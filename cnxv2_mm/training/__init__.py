@@ -24,6 +24,10 @@ What is checked before and during a run:
 - ``nonfinite_report.py``: the report of such an end: the step, the module, the files of the batch
 - ``random_state.py``: random numbers that nothing behind can tell were drawn
 
+What a pre-training shows of itself:
+
+- ``monitoring/``: held-out images, what is painted, the health of the features, throughput
+
 What makes an interrupted run go on:
 
 - ``saving.py``: a checkpoint is whole, or it is not there

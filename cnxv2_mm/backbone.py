@@ -22,11 +22,13 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from cnxv2_mm.arguments import check_argument, check_count
+from cnxv2_mm.feature_norms import build_feature_norm
 from cnxv2_mm.init_cfg import make_strict
 from cnxv2_mm.kernels import grn_mlp, is_traced, leave_to_compiler, may_bypass
 from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.layers import GRN, GRN_EPS, DropPath, check_drop_path_rate
 from cnxv2_mm.layouts import Dense, Layout, find_masked_layout
+from cnxv2_mm.masking import find_patch_size
 from cnxv2_mm.registry import MODELS
 from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, STEM_STRIDE, STRIDES, find_variant
 
@@ -53,6 +55,7 @@ class ConvNeXtV2Block(nn.Module):
         use_grn: False leaves GRN out: a block of ConvNeXt V1.
         layer_scale_init_value: First value of V1's per-channel scale of the branch; 0 leaves the scale out.
         dilation: Cells between the taps of the convolution, 1 for neighbours; the map keeps its size.
+        grn: What stands in the place of GRN, see :func:`cnxv2_mm.feature_norms.build_feature_norm`.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class ConvNeXtV2Block(nn.Module):
         use_grn: bool = True,
         layer_scale_init_value: float = 0.0,
         dilation: int = 1,
+        grn: str | Mapping[str, Any] = "grn",
     ) -> None:
         super().__init__()
         self.dwconv = nn.Conv2d(
@@ -69,7 +73,7 @@ class ConvNeXtV2Block(nn.Module):
         )
         self.norm = nn.LayerNorm(channels, eps=LAYER_NORM_EPS)
         self.pwconv1 = nn.Linear(channels, 4 * channels)
-        self.grn = GRN(4 * channels) if use_grn else None
+        self.grn = build_feature_norm(grn, 4 * channels, use_grn)
         self.pwconv2 = nn.Linear(4 * channels, channels)
         self.gamma = nn.Parameter(torch.full((channels,), layer_scale_init_value)) if layer_scale_init_value else None
         self.drop_path = DropPath(drop_path_rate)
@@ -85,7 +89,7 @@ class ConvNeXtV2Block(nn.Module):
         """Apply linear, GELU, GRN, linear: as one operation (``cnxv2_mm/kernels/grn_mlp.py``) wherever that may be."""
         linear1, grn, linear2 = self.pwconv1, self.grn, self.pwconv2
         if (
-            grn is not None
+            isinstance(grn, GRN)
             and layout.is_batch_of_visible_cells
             and may_bypass((linear1, nn.Linear), (grn, GRN), (linear2, nn.Linear))
             and not leave_to_compiler(y)
@@ -112,7 +116,7 @@ class ConvNeXtV2(BaseModule):
         with_cp: Whether the inside of each block is computed again in the backward pass, to save memory.
         gap_before_final_norm: Whether each map is averaged over the image before its norm: outputs are (N, C), as
             classifiers want them.
-        use_grn: Whether the blocks have GRN.
+        use_grn: Whether the blocks have GRN, or what ``grn`` puts in its place.
         layer_scale_init_value: The first value of V1's layer scale; 0 leaves the scale out. With ``use_grn=False`` and
             1e-6 this is ConvNeXt V1.
         output_stride: Pixels between the cells of the last stage: 32, or 16 or 8, which DeepLab and PSPNet ask of
@@ -121,6 +125,9 @@ class ConvNeXtV2(BaseModule):
             sides are multiples of 32 pixels; if not, cells near the right and lower edge differ. GRN's norms sum over 4
             (16) times as many cells: dividing by their mean over channels takes out the growth, but not that the cells
             between differ a little from the others.
+        grn: What stands in the place of GRN, for the paper's ablations: 'grn' for GRN itself; a dict with any of
+            ``aggregation``, ``normalisation`` and ``residual`` for other parts of it; 'lrn', 'bn', 'ln', 'se' or 'cbam'
+            for the baselines (``cnxv2_mm.feature_norms``). Only GRN itself runs fused.
         init_cfg: Weights to start from, ``dict(type='Pretrained', checkpoint=...)``: a file, an address or a name in
             ``cnxv2_mm.zoo``, in any dialect (:class:`cnxv2_mm.checkpoints.Pretrained`, also under its own name). Every
             tensor of the backbone must be in the file; only output norms may be missing. None keeps the random
@@ -147,6 +154,7 @@ class ConvNeXtV2(BaseModule):
         use_grn: bool = True,
         layer_scale_init_value: float = 0.0,
         output_stride: int = LAST_STRIDE,
+        grn: str | Mapping[str, Any] = "grn",
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(make_strict(init_cfg))
@@ -199,7 +207,8 @@ class ConvNeXtV2(BaseModule):
         sizes = list(zip(self.depths, self.channels, dilations, strict=True))[: self.num_stages]
         self.stages = nn.ModuleList(
             nn.ModuleList(
-                ConvNeXtV2Block(width, next(rates), use_grn, layer_scale_init_value, dilation) for _ in range(depth)
+                ConvNeXtV2Block(width, next(rates), use_grn, layer_scale_init_value, dilation, grn)
+                for _ in range(depth)
             )
             for depth, width, dilation in sizes
         )
@@ -241,7 +250,8 @@ class ConvNeXtV2(BaseModule):
         Args:
             images: (N, in_channels, h * p, w * p); the side p of a patch is a multiple of 32 pixels.
             visible: (N, h, w) booleans, True where the encoder may look; the same number of them in each image.
-            layout: 'packed', 'masked_dense' or 'minkowski': how the cells are stored; the numbers are the same.
+            layout: 'packed', 'masked_dense' or 'minkowski': how the cells are stored; the numbers are the same. Or
+                'masked_input', the paper's "without sparse convolution": hidden pixels are zero, and all is computed.
             num_visible: The number of visible patches in each image, if the caller knows it. It is then neither read
                 back from the device nor checked.
 
@@ -265,7 +275,7 @@ class ConvNeXtV2(BaseModule):
                 f"output_stride={self.output_stride} lets the downsampling look across patches; encoding visible "
                 f"patches needs output_stride={LAST_STRIDE}: pre-train with it, a dilated backbone loads the weights"
             )
-        patch_size = _patch_size(images, visible)
+        patch_size = find_patch_size(images, visible)
         if num_visible is None:
             counts = visible.flatten(1).sum(dim=1)
             num_visible = int(counts[0])
@@ -360,23 +370,3 @@ def _resolve_out_indices(out_indices: int | Sequence[int]) -> tuple[int, ...]:
     if len(set(resolved)) < len(resolved):
         raise ValueError(f"out_indices={out_indices!r} names a stage twice; name each once")
     return tuple(resolved)
-
-
-def _patch_size(images: Tensor, visible: Tensor) -> int:
-    """Return the pixels along the side of the patches that ``visible`` marks."""
-    n, _, height, width = images.shape
-    if visible.ndim != 3 or visible.shape[0] != n or visible.dtype != torch.bool:
-        raise ValueError(
-            f"visible of shape {tuple(visible.shape)} and type {visible.dtype} must be ({n}, h, w) booleans, "
-            "one for each patch of each image"
-        )
-    if not n:
-        raise ValueError("a batch of 0 images has no visible patches; leave it out")
-    h, w = visible.shape[1:]
-    patch_size = height // h if h else 0
-    if not patch_size or patch_size % LAST_STRIDE or (h * patch_size, w * patch_size) != (height, width):
-        raise ValueError(
-            f"visible marks {h} x {w} patches in images of {height} x {width} pixels; "
-            f"patches must be square, with a side that is a multiple of {LAST_STRIDE} pixels"
-        )
-    return patch_size

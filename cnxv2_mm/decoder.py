@@ -9,7 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from cnxv2_mm.arguments import check_count
+from cnxv2_mm.arguments import check_argument, check_count
 from cnxv2_mm.backbone import ConvNeXtV2Block, initialise
 from cnxv2_mm.layouts import Dense
 from cnxv2_mm.registry import MODELS
@@ -24,24 +24,33 @@ class FCMAEDecoder(BaseModule):
         out_channels: How many numbers to predict for each cell: its pixels times the channels of the images.
         depth: Number of blocks, at least 1.
         width: Number of channels of the blocks.
+        use_grn: Whether the blocks have GRN. False is the "plain ConvNeXt block" (section 3) of the paper's
+            experiments before GRN, without a layer scale too.
         init_cfg: mmengine's initialisation; None keeps :func:`cnxv2_mm.backbone.initialise`.
 
     Raises:
-        ValueError: One of these numbers is not a whole number, or is less than 1.
+        ValueError: One of these numbers is not a whole number, or is less than 1; or ``use_grn`` is not True or False.
     """
 
     mask_token: nn.Parameter  # (width,)
 
     def __init__(
-        self, in_channels: int, out_channels: int, depth: int = 1, width: int = 512, init_cfg: dict | None = None
+        self,
+        in_channels: int,
+        out_channels: int,
+        depth: int = 1,
+        width: int = 512,
+        use_grn: bool = True,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         numbers = {"in_channels": in_channels, "out_channels": out_channels, "depth": depth, "width": width}
         for name, value in numbers.items():
             check_count(f"the decoder's {name}", value)
+        check_argument("the decoder's use_grn", use_grn, bool, "True or False")
         self.proj = nn.Linear(in_channels, width)
         self.mask_token = nn.Parameter(torch.empty(width).normal_(std=0.02))
-        self.blocks = nn.ModuleList(ConvNeXtV2Block(width) for _ in range(depth))
+        self.blocks = nn.ModuleList(ConvNeXtV2Block(width, 0.0, use_grn) for _ in range(depth))
         self.pred = nn.Linear(width, out_channels)
         self.apply(initialise)
 

@@ -57,7 +57,8 @@ class FCMAE(BaseModel):
         mask_ratio: The share of the patches that are hidden, in (0, 1); ``int(L * (1 - mask_ratio))`` stay visible.
         patch_size: The side of a patch in pixels, a multiple of 32.
         norm_pix: Whether the pixels to predict are normalised to mean 0 and variance 1 within each patch.
-        layout: How the encoder stores the cells, 'packed', 'masked_dense' or 'minkowski'; the numbers are the same.
+        layout: How the encoder stores the cells, 'packed', 'masked_dense' or 'minkowski'; the numbers are the same. Or
+            'masked_input', the paper's row "without sparse convolution": hidden pixels are zero, and all is computed.
         init_cfg: mmengine's initialisation of the whole model.
 
     Raises:

@@ -35,7 +35,8 @@ class GRN(nn.Module):
     sum in the paper's equation 2 differs by the number of channels, see its footnote 1).
 
     In a block whose modules nobody has hooked or replaced, :meth:`forward` is not called: the same arithmetic is done
-    in ``cnxv2_mm/kernels/grn_mlp.py``, together with the layers around. Who changes one changes the other.
+    in ``cnxv2_mm/kernels/grn_mlp.py``, together with the layers around. Who changes one changes the other. Its variants
+    and the baselines that the paper compares it with are in ``cnxv2_mm/feature_norms/``.
 
     Args:
         channels: Number of channels, C.
@@ -78,7 +79,7 @@ class DropPath(nn.Module):
         """Drop the branch of whole images: ``layout`` knows which cells of ``branch`` belong to which image."""
         if not self.training or self.rate == 0.0:
             return branch
-        keep = branch.new_empty(layout.num_images).bernoulli_(1 - self.rate) / (1 - self.rate)
+        keep = branch.new_empty(layout.num_images, 1).bernoulli_(1 - self.rate) / (1 - self.rate)
         return branch * layout.per_image(keep)
 
     def extra_repr(self) -> str:

@@ -11,6 +11,8 @@ Sources: the masking of MAE and the pixel order and target of facebookresearch/C
 import torch
 from torch import Tensor
 
+from cnxv2_mm.variants import LAST_STRIDE
+
 
 def count_visible(num_patches: int, mask_ratio: float) -> int:
     """Return the number of visible patches of an image, ``int(num_patches * (1 - mask_ratio))``.
@@ -52,6 +54,31 @@ def patch_grid(height: int, width: int, patch_size: int) -> tuple[int, int]:
             f"resize or crop it to multiples of {patch_size}"
         )
     return height // patch_size, width // patch_size
+
+
+def find_patch_size(images: Tensor, visible: Tensor) -> int:
+    """Return the pixels along the side of the patches of (N, C, height, width) images that ``visible`` marks.
+
+    Raises:
+        ValueError: ``visible`` is not (N, h, w) booleans, there are no images, or patches would not be squares with a
+            side that is a multiple of the backbone's stride.
+    """
+    n, _, height, width = images.shape
+    if visible.ndim != 3 or visible.shape[0] != n or visible.dtype != torch.bool:
+        raise ValueError(
+            f"visible of shape {tuple(visible.shape)} and type {visible.dtype} must be ({n}, h, w) booleans, "
+            "one for each patch of each image"
+        )
+    if not n:
+        raise ValueError("a batch of 0 images has no visible patches; leave it out")
+    h, w = visible.shape[1:]
+    patch_size = height // h if h else 0
+    if not patch_size or patch_size % LAST_STRIDE or (h * patch_size, w * patch_size) != (height, width):
+        raise ValueError(
+            f"visible marks {h} x {w} patches in images of {height} x {width} pixels; "
+            f"patches must be square, with a side that is a multiple of {LAST_STRIDE} pixels"
+        )
+    return patch_size
 
 
 def random_visible(

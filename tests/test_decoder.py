@@ -32,6 +32,20 @@ def test_depth_and_width():
     assert decoder(torch.randn(1, 4, 2, 2), torch.ones(1, 2, 2, dtype=torch.bool)).shape == (1, 2, 2, 8)
 
 
+def test_without_grn_it_is_a_plain_convnext_block():
+    """Oracle: the block of V1, written with its own modules; ``tests/checkpoints/test_parity.py`` has timm's."""
+    decoder = FCMAEDecoder(in_channels=4, out_channels=6, width=8, use_grn=False)
+    assert [name for name in decoder.state_dict() if "grn" in name] == []
+    (block,) = decoder.blocks
+    x = decoder(torch.randn(1, 4, 3, 2), torch.zeros(1, 3, 2, dtype=torch.bool))
+    token = decoder.mask_token.expand(1, 3, 2, 8)
+    y = block.dwconv(token.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    expected = token + block.pwconv2(torch.nn.functional.gelu(block.pwconv1(block.norm(y))))
+    torch.testing.assert_close(x, expected)
+    with pytest.raises(ValueError, match="the decoder's use_grn='no' must be True or False, without quotes"):
+        FCMAEDecoder(in_channels=4, out_channels=6, use_grn="no")
+
+
 @pytest.mark.parametrize(("name", "value"), [("depth", 0), ("width", 0), ("width", 8.0), ("in_channels", "4")])
 def test_wrong_numbers_are_refused(name, value):
     with pytest.raises(ValueError, match=f"the decoder's {name}={value!r} must be a whole number, at least 1"):

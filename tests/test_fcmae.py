@@ -219,7 +219,10 @@ def test_features_are_those_of_the_whole_image():
         ({"patch_size": "32"}, "patch_size='32' must be a multiple of 32.*without quotes"),
         ({"patch_size": 16}, "patch_size=16 must be a multiple of 32"),
         ({"patch_size": 48}, "patch_size=48 must be a multiple of 32"),
-        ({"layout": "ragged"}, "layout='ragged' is unknown; choose one of masked_dense, packed, minkowski"),
+        (
+            {"layout": "ragged"},
+            "layout='ragged' is unknown; choose one of masked_dense, packed, mink",
+        ),
         ({"layout": ["packed"]}, r"layout=\['packed'\] is unknown"),
     ],
 )

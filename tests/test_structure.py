@@ -26,6 +26,7 @@ ROWS = [
     "layers",
     "masking",
     "layouts",
+    "feature_norms",
     "layer_depth",
     "init_cfg",
     "backbone",

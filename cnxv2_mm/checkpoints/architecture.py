@@ -20,6 +20,8 @@ _BLOCK = re.compile(r"backbone\.stages\.(\d)\.(\d+)\.")
 _ONLY_BLOCK = re.compile(r"(stages\.\d|blocks)\.0\.(.+)")  # of the networks that are built here
 _OUTPUT_NORM = re.compile(r"backbone\.norm\d\.")
 _LAYER_SCALE = re.compile(r"backbone\.stages\.\d\.\d+\.gamma")
+# What stands in the place of GRN, and a tensor of it that those before it lack.
+_SIGNS = {"grn": "gamma", "bn": "running_mean", "cbam": "conv.weight", "se": "fc1.weight", "ln": "weight"}
 _SHOWN = 5
 _LETTERS = 80
 # Parts that a network may have or not, and the names of their tensors.
@@ -44,8 +46,10 @@ class Architecture:
         depths: Number of blocks of each stage; a file may lack the last stages.
         channels: Number of channels of each of these stages.
         in_channels: Number of channels of the images.
-        use_grn: Whether the blocks have GRN, as in V2.
+        use_grn: Whether the blocks have GRN, as in V2, or tensors of something else in its place.
         layer_scale: Whether the blocks have a layer scale, as in V1.
+        grn: Which of ``cnxv2_mm.feature_norms`` it is. All with GRN's two vectors are 'grn'; one without any tensors
+            ('lrn') does not show.
     """
 
     depths: tuple[int, ...]
@@ -53,10 +57,11 @@ class Architecture:
     in_channels: int
     use_grn: bool
     layer_scale: bool
+    grn: str = "grn"
 
     def __str__(self) -> str:
         names = [n for n, v in VARIANTS.items() if (v.depths, v.channels) == (self.depths, self.channels)]
-        parts = "GRN" if self.use_grn else "no GRN"
+        parts = self.grn.upper() if self.use_grn else "no GRN"
         if self.layer_scale:
             parts += ", layer scale"
         return (
@@ -77,11 +82,13 @@ def infer(tensors: Mapping[str, Tensor]) -> Architecture:
                 channels[stage] = channels[stage] or _length(tensor)
     built = max((i + 1 for i in range(NUM_STAGES) if depths[i]), default=0)
     stem = tensors.get("backbone.downsample_layers.0.0.weight")
+    in_grn = {name.partition(".grn.")[2] for name in tensors if name.startswith("backbone.") and ".grn." in name}
     return Architecture(
         depths=tuple(max(depth, 1) for depth in depths[:built]),  # a stage without blocks lacks at least one
         channels=tuple(map(_as_width, channels[:built])),
         in_channels=_as_width(stem.shape[1]) if stem is not None and stem.ndim == 4 else 3,
-        use_grn=any(name.startswith("backbone.") and ".grn." in name for name in tensors),
+        use_grn=bool(in_grn),
+        grn=next((grn for grn, sign in _SIGNS.items() if sign in in_grn), "grn"),
         layer_scale=any(_LAYER_SCALE.fullmatch(name) for name in tensors),
     )
 
@@ -130,7 +137,8 @@ def _expected_shapes(tensors: Mapping[str, Tensor], architecture: Architecture) 
     if any(name.startswith("decoder.") for name in tensors):
         blocks = [int(m[1]) for m in (re.match(r"decoder\.blocks\.(\d+)\.", name) for name in tensors) if m]
         width = _as_width(_length(tensors.get("decoder.mask_token")))
-        shapes |= _decoder_shapes(architecture, max(blocks, default=0) + 1, width)
+        use_grn = any(name.startswith("decoder.") and ".grn." in name for name in tensors)
+        shapes |= _decoder_shapes(architecture, max(blocks, default=0) + 1, width, use_grn)
     norms = {match[0] for match in map(_OUTPUT_NORM.match, tensors) if match}
     return {n: shape for n, shape in shapes.items() if not (m := _OUTPUT_NORM.match(n)) or m[0] in norms}
 
@@ -143,10 +151,10 @@ def _backbone_shapes(architecture: Architecture) -> Mapping[str, tuple[int, ...]
 
 
 @lru_cache(maxsize=32)
-def _decoder_shapes(architecture: Architecture, depth: int, width: int) -> Mapping[str, tuple[int, ...]]:
+def _decoder_shapes(architecture: Architecture, depth: int, width: int, use_grn: bool) -> Mapping[str, tuple[int, ...]]:
     """Return the shapes of the decoder that FCMAE puts behind a backbone."""
     with torch.device("meta"):
-        pre_trainer = FCMAE(_build_backbone(architecture, out_indices=()), {"width": width})
+        pre_trainer = FCMAE(_build_backbone(architecture, out_indices=()), {"width": width, "use_grn": use_grn})
     return _shapes(pre_trainer.decoder, "decoder.", {"blocks": depth})
 
 
@@ -164,6 +172,7 @@ def _build_backbone(architecture: Architecture, out_indices: Sequence[int]) -> C
             in_channels=architecture.in_channels,
             out_indices=out_indices,
             use_grn=architecture.use_grn,
+            grn=architecture.grn,
             layer_scale_init_value=1.0 if architecture.layer_scale else 0.0,
         )
 

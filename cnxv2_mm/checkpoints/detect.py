@@ -68,5 +68,5 @@ def _is_official(tensors: Mapping[str, Tensor], inner: str) -> bool:
     """
     if f"{inner}norm.weight" in tensors or f"{inner}head.weight" in tensors:
         return True
-    grn = [tensor for name, tensor in tensors.items() if name.startswith(inner) and ".grn." in name]
+    grn = [tensor for name, tensor in tensors.items() if name.startswith(inner) and name.endswith(".grn.gamma")]
     return not inner.endswith("backbone.") and any(tensor.ndim > 1 for tensor in grn)

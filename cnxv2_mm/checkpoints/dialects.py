@@ -189,6 +189,12 @@ OURS = Dialect(
             ("norm.{p}", "norm.{p}"),
             ("pwconv1.{p}", "pwconv1.{p}"),
             ("grn.{g}", "grn.{g}", VECTOR),
+            ("grn.{p}", "grn.{p}"),  # and these: what cnxv2_mm.feature_norms puts in the place of GRN
+            ("grn.fc1.{p}", "grn.fc1.{p}"),
+            ("grn.fc2.{p}", "grn.fc2.{p}"),
+            ("grn.conv.weight", "grn.conv.weight"),
+            ("grn.running_mean", "grn.running_mean"),
+            ("grn.running_var", "grn.running_var"),
             ("pwconv2.{p}", "pwconv2.{p}"),
             ("gamma", "gamma"),
         ),

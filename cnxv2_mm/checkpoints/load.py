@@ -28,7 +28,8 @@ def load(
     the model is filled if that of the file has the same tensors with the same shapes. The model itself may be of
     another library: its names may be of any dialect. Modules that were filled count as initialised, so that an
     ``init_cfg`` of their own has no effect. The exact GELU and norms with eps 1e-6 are assumed, since no tensor shows
-    them; see :func:`cnxv2_mm.checkpoints.read.read_network`.
+    them; see :func:`cnxv2_mm.checkpoints.read.read_network`. No tensor shows which parts GRN has (the backbone's
+    ``grn``) either: those of the model are taken.
 
     Args:
         model: The model to fill.
@@ -58,7 +59,7 @@ def load(
     if problems := _find_misfits(own, file):
         raise ValueError(
             f"{source}, read as {file.dialect.name} ({architecture}), does not fit this backbone "
-            f"({infer(own.tensors)}); tensors: {', '.join(problems)}; set arch, in_channels, use_grn and "
+            f"({infer(own.tensors)}); tensors: {', '.join(problems)}; set arch, in_channels, use_grn, grn and "
             "layer_scale_init_value to those of the checkpoint, or choose another checkpoint"
         )
     unfit = {part for part in _HEADS if not _fits(part, own, file)}

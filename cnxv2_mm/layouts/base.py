@@ -5,7 +5,8 @@ Promises that every layout keeps, and that ``tests/layouts/contract.py`` checks:
 - hidden pixels change nothing, whatever is in them;
 - an image's result does not depend on the other images of its batch;
 - with every patch visible the result is that of the dense backbone;
-- all layouts compute the same numbers, forward and backward, to floating-point rounding.
+- all layouts compute the same numbers, forward and backward, to floating-point rounding. The exception is
+  ``masked_input``, made to show what becomes of the network without this: to it every cell counts as visible.
 
 A layout describes one resolution; :meth:`Layout.downsample` returns the next one. What it stores at hidden cells, if
 anything, is its own affair, as long as no visible cell ever reads it.
@@ -34,8 +35,8 @@ class Layout(ABC):
         size: (H, W), hidden cells counted in.
         is_batch_of_visible_cells: Whether x is (N, ..., C) with all the visible cells of one image in each row and
             nothing else. A sum over an image's visible cells is then a sum over the dimensions in the middle, and the
-            fused operations of ``cnxv2_mm.kernels`` take x as it is. False where x holds hidden cells too, or is not
-            divided into images.
+            fused operations of ``cnxv2_mm.kernels`` take x as it is. False where x holds hidden cells that do not
+            count, too, or is not divided into images.
     """
 
     num_images: int
@@ -66,8 +67,12 @@ class Layout(ABC):
         """
 
     @abstractmethod
+    def visible_cells(self, x: Tensor) -> Tensor:
+        """Return the visible cells of each image, (N, K, C): what any other statistic of an image is taken over."""
+
+    @abstractmethod
     def per_image(self, values: Tensor) -> Tensor:
-        """Give (N,) values a shape that broadcasts to x, each reaching all cells of its image."""
+        """Give (N, C) or (N, 1) values a shape that broadcasts to x: those of an image reach all of its cells."""
 
     @abstractmethod
     def to_dense(self, x: Tensor) -> Tensor:

@@ -64,8 +64,11 @@ class Dense(Layout):
     def image_norm(self, x: Tensor) -> Tensor:
         return torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True, dtype=at_least_float32(x))
 
+    def visible_cells(self, x: Tensor) -> Tensor:
+        return x.flatten(1, 2)
+
     def per_image(self, values: Tensor) -> Tensor:
-        return values.view(-1, 1, 1, 1)
+        return values[:, None, None]
 
     def to_dense(self, x: Tensor) -> Tensor:
         return x

@@ -10,13 +10,11 @@ Being the specification, it uses PyTorch's own operations only, where the other 
 
 from torch import Tensor, nn
 
-from cnxv2_mm.layouts.base import MaskedLayout
-from cnxv2_mm.layouts.dense import Dense, convolve
-from cnxv2_mm.masking import enlarge
-from cnxv2_mm.variants import STEM_STRIDE
+from cnxv2_mm.layouts.dense import convolve
+from cnxv2_mm.layouts.masked_input import MaskedInput
 
 
-class MaskedDense(Dense, MaskedLayout):
+class MaskedDense(MaskedInput):
     """All H x W cells of N images, of which only those marked in ``visible`` are ever read.
 
     Args:
@@ -25,27 +23,11 @@ class MaskedDense(Dense, MaskedLayout):
 
     is_batch_of_visible_cells = False  # hidden cells are in x too
 
-    def __init__(self, visible: Tensor) -> None:
-        super().__init__(visible.shape[0], (visible.shape[1], visible.shape[2]))
-        self.visible = visible.unsqueeze(-1)  # (N, H, W, 1)
-
-    @classmethod
-    def of_patches(cls, visible: Tensor, num_visible: int, patch_size: int) -> "MaskedDense":
-        return cls(enlarge(visible, patch_size // STEM_STRIDE))
-
-    def embed(self, images: Tensor, conv: nn.Conv2d) -> Tensor:
-        seen = enlarge(self.visible.squeeze(-1), STEM_STRIDE).unsqueeze(1)  # (N, 1, 4H, 4W)
-        return super().embed(images.masked_fill(~seen, 0.0), conv)
-
     def depthwise(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
         return convolve(x * self.visible, conv)
-
-    def downsample(self, x: Tensor, conv: nn.Conv2d) -> tuple[Tensor, "MaskedDense"]:
-        y, _ = super().downsample(x, conv)
-        return y, MaskedDense(self.visible[:, ::2, ::2, 0])
 
     def image_norm(self, x: Tensor) -> Tensor:
         return super().image_norm(x * self.visible)
 
-    def to_dense(self, x: Tensor) -> Tensor:
-        return x * self.visible
+    def visible_cells(self, x: Tensor) -> Tensor:
+        return x[self.visible.squeeze(-1)].unflatten(0, (self.num_images, -1))

@@ -119,12 +119,13 @@ class Minkowski(MaskedLayout):
         return y.F.to(x.dtype), Minkowski(y.coordinate_map_key, self.manager, self.num_images, size)
 
     def image_norm(self, x: Tensor) -> Tensor:
-        images = x.index_select(0, self.by_image).unflatten(0, (self.num_images, -1))  # (N, M / N, C)
-        norm = torch.linalg.vector_norm(images, dim=1, dtype=at_least_float32(x))
-        return norm.index_select(0, self.image)
+        return self.per_image(torch.linalg.vector_norm(self.visible_cells(x), dim=1, dtype=at_least_float32(x)))
+
+    def visible_cells(self, x: Tensor) -> Tensor:
+        return x.index_select(0, self.by_image).unflatten(0, (self.num_images, -1))  # (M, C) -> (N, M / N, C)
 
     def per_image(self, values: Tensor) -> Tensor:
-        return values.index_select(0, self.image).unsqueeze(1)
+        return values.index_select(0, self.image)
 
     def to_dense(self, x: Tensor) -> Tensor:
         return scatter_rows(x, self.place, (self.num_images, *self.size))

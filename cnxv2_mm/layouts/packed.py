@@ -87,8 +87,11 @@ class Packed(MaskedLayout):
     def image_norm(self, x: Tensor) -> Tensor:
         return torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=at_least_float32(x))
 
+    def visible_cells(self, x: Tensor) -> Tensor:
+        return x
+
     def per_image(self, values: Tensor) -> Tensor:
-        return values.view(-1, 1, 1)
+        return values.unsqueeze(1)
 
     def to_dense(self, x: Tensor) -> Tensor:
         return scatter_rows(x.flatten(0, 1), self.places[0], (self.num_images, *self.size))

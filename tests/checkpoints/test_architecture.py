@@ -27,10 +27,12 @@ def test_the_architecture_is_read_off_the_backbone_s_own_tensors(arch, in_channe
     assert str(expected).startswith(f"{arch}: depths {size.depths}")
 
 
-def test_the_expected_shapes_are_those_of_the_model():
+@pytest.mark.parametrize("use_grn", [True, False])
+def test_the_expected_shapes_are_those_of_the_model(use_grn):
     """Oracle: the state of a pre-trainer with four input channels."""
     arch = {"depths": SMALL.depths, "channels": SMALL.channels}
-    model = FCMAE({"type": "cnxv2_mm.ConvNeXtV2", "arch": arch, "in_channels": 4}, {"depth": 2, "width": 16})
+    backbone = {"type": "cnxv2_mm.ConvNeXtV2", "arch": arch, "in_channels": 4}
+    model = FCMAE(backbone, {"depth": 2, "width": 16, "use_grn": use_grn})
     assert problems_of(model.state_dict()) == []
 
 

@@ -24,10 +24,30 @@ CASES = [
     (3, (96, 96), 96, 1),
     (2, (32, 128), 32, 1),
 ]
+# What may stand in the place of GRN: everything that is asked of a layout, and in training mode.
+FEATURE_NORMS = [
+    {"aggregation": "mean", "normalisation": "standardise"},
+    {"aggregation": "l1", "normalisation": "sum", "residual": False},
+    {"aggregation": "none"},
+    "lrn",
+    "bn",
+    "ln",
+    "se",
+    "cbam",
+]
 
 
-class MaskedLayoutContract:
-    """Inherit and set ``layout`` to the name of the layout under test."""
+def wake_feature_norms(backbone: ConvNeXtV2) -> ConvNeXtV2:
+    """Gives what stands in the place of GRN something to do, whatever its parameters are called."""
+    with torch.no_grad():
+        for name, parameter in backbone.named_parameters():
+            if ".grn." in name:
+                parameter.normal_(0.3, 0.5)
+    return backbone
+
+
+class HiddenPixelsContract:
+    """What holds for every layout that hides patches. Inherit, and set ``layout`` to its name."""
 
     layout: str
 
@@ -41,21 +61,27 @@ class MaskedLayoutContract:
     def encode(self, backbone: ConvNeXtV2, images: Tensor, visible: Tensor) -> Tensor:
         return backbone.encode_visible(images, visible, self.layout)
 
-    @pytest.mark.parametrize(("channels", "size", "patch", "num_visible"), CASES)
-    def test_values_and_gradients_are_those_of_the_specification(self, channels, size, patch, num_visible, device):
-        ours = self.build(in_channels=channels).to(device)
-        specification = copy.deepcopy(ours)
-        images = photographs(3, channels, size).to(device)
-        visible = random_visible(3, (size[0] // patch, size[1] // patch), num_visible, device=device)
-        features = self.encode(ours, images, visible)
-        expected = specification.encode_visible(images, visible, "masked_dense")
-        assert features.shape == (3, 32, size[0] // 32, size[1] // 32)
-        assert relative_error(features, expected) < 1e-5
-        weights = torch.randn_like(expected)
-        (features * weights).sum().backward()
-        (expected * weights).sum().backward()
-        for (name, parameter), reference in zip(ours.named_parameters(), specification.parameters(), strict=True):
-            assert relative_error(parameter.grad, reference.grad) < 2e-5, name
+    @pytest.mark.parametrize("grn", FEATURE_NORMS, ids=str)
+    def test_what_stands_in_the_place_of_grn_sees_visible_cells_of_one_image(self, grn):
+        """Batch norm in training is the exception: it sees those of all images, as it is meant to."""
+        backbone = wake_feature_norms(self.build(grn=grn)).double()
+        images, visible = photographs(3).double(), random_visible(3, (3, 2), 3)
+        noise = images.masked_fill(~enlarge(visible, 32).unsqueeze(1), 1e4)
+        together = self.encode(backbone, images, visible)
+        assert torch.equal(together, self.encode(backbone, noise, visible))
+        if grn == "bn":
+            backbone.eval()
+            together = self.encode(backbone, images, visible)
+        alone = torch.cat([self.encode(backbone, images[i : i + 1], visible[i : i + 1]) for i in range(3)])
+        assert relative_error(alone, together) < 1e-8
+
+    @pytest.mark.parametrize("grn", FEATURE_NORMS, ids=str)
+    def test_what_stands_in_the_place_of_grn_is_that_of_the_dense_backbone(self, grn):
+        backbone = wake_feature_norms(ConvNeXtV2(ARCH, out_indices=(3,), grn=grn)).double()
+        images, visible = photographs(2).double(), torch.ones(2, 3, 2, dtype=torch.bool)
+        (dense,) = backbone(images)
+        features = backbone.norm3(self.encode(backbone, images, visible).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        assert relative_error(features, dense) < 1e-8
 
     @pytest.mark.parametrize("content", [1e4, float("nan"), float("inf")])
     def test_hidden_pixels_change_nothing(self, backbone, content):
@@ -158,6 +184,49 @@ class MaskedLayoutContract:
         layout = find_masked_layout(self.layout).of_patches(random_visible(3, (3, 2), 2), 2, 32)
         return layout, layout.embed(photographs(3), nn.Conv2d(3, 8, 4, stride=4)).detach()
 
+    def test_a_value_for_each_image_reaches_its_cells_alone(self):
+        layout, x = self.cells()
+        for values in (torch.tensor([[0.0], [1.0], [-2.0]]), torch.randn(3, x.shape[-1])):  # one, or one per channel
+            expected = layout.to_dense(x) * values[:, None, None]
+            assert torch.equal(layout.to_dense(x * layout.per_image(values)), expected)
+
+
+class MaskedLayoutContract(HiddenPixelsContract):
+    """What holds, besides, for the layouts to which hidden cells do not exist. Inherit, and set ``layout``."""
+
+    @pytest.mark.parametrize(("channels", "size", "patch", "num_visible"), CASES)
+    def test_values_and_gradients_are_those_of_the_specification(self, channels, size, patch, num_visible, device):
+        ours = self.build(in_channels=channels).to(device)
+        specification = copy.deepcopy(ours)
+        images = photographs(3, channels, size).to(device)
+        visible = random_visible(3, (size[0] // patch, size[1] // patch), num_visible, device=device)
+        features = self.encode(ours, images, visible)
+        expected = specification.encode_visible(images, visible, "masked_dense")
+        assert features.shape == (3, 32, size[0] // 32, size[1] // 32)
+        assert relative_error(features, expected) < 1e-5
+        weights = torch.randn_like(expected)
+        (features * weights).sum().backward()
+        (expected * weights).sum().backward()
+        for (name, parameter), reference in zip(ours.named_parameters(), specification.parameters(), strict=True):
+            assert relative_error(parameter.grad, reference.grad) < 2e-5, name
+
+    @pytest.mark.parametrize("grn", FEATURE_NORMS, ids=str)
+    def test_what_stands_in_the_place_of_grn_computes_the_same_everywhere(self, grn):
+        """In float64, since the mean over channels that 'none' divides by may be close to 0."""
+        ours = wake_feature_norms(self.build(grn=grn)).double()
+        specification = copy.deepcopy(ours)
+        images, visible = photographs(3).double(), random_visible(3, (3, 2), 3)
+        features = self.encode(ours, images, visible)
+        expected = specification.encode_visible(images, visible, "masked_dense")
+        assert relative_error(features, expected) < 1e-8
+        weights = torch.randn_like(expected)
+        (features * weights).sum().backward()
+        (expected * weights).sum().backward()
+        for (name, parameter), reference in zip(ours.named_parameters(), specification.parameters(), strict=True):
+            assert relative_error(parameter.grad, reference.grad) < 1e-8, name
+        for ours_after, reference in zip(ours.buffers(), specification.buffers(), strict=True):
+            assert relative_error(ours_after, reference) < 1e-8
+
     def test_it_says_whether_x_is_a_batch_of_visible_cells(self):
         """Oracle: the sums over each row of x are those over each image's map, and hidden cells count nothing there."""
         layout, x = self.cells()
@@ -166,11 +235,14 @@ class MaskedLayoutContract:
         is_batch = is_batch and torch.allclose(x.flatten(1, -2).sum(1), layout.to_dense(x).sum((1, 2)), atol=1e-4)
         assert layout.is_batch_of_visible_cells == is_batch
 
-    def test_a_value_for_each_image_reaches_its_cells_alone(self):
+    def test_the_visible_cells_of_an_image_are_those_of_its_map(self):
         layout, x = self.cells()
-        values = torch.tensor([0.0, 1.0, -2.0])
-        expected = layout.to_dense(x) * values.view(3, 1, 1, 1)
-        assert torch.equal(layout.to_dense(x * layout.per_image(values)), expected)
+        cells = layout.visible_cells(x)
+        assert cells.shape == (3, 2 * 64, 8)
+        dense = layout.to_dense(x).flatten(1, 2)
+        for image, its_map in zip(cells, dense, strict=True):
+            expected = its_map[its_map.abs().sum(1) > 0]
+            assert torch.equal(image[image[:, 0].argsort()], expected[expected[:, 0].argsort()])
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
     def test_norms_of_large_half_precision_numbers_are_float32(self, dtype):

@@ -31,5 +31,7 @@ def test_maps_stay_contiguous_with_channels_innermost():
 
 
 def test_an_unknown_layout_lists_the_known_ones():
-    with pytest.raises(ValueError, match="layout='ragged' is unknown; choose one of masked_dense, packed, minkowski"):
+    with pytest.raises(
+        ValueError, match="layout='ragged' is unknown; choose one of masked_dense, packed, minkowski, mask"
+    ):
         find_masked_layout("ragged")

@@ -26,6 +26,7 @@ from cnxv2_mm.training.finite_check import FiniteCheckHook
 from cnxv2_mm.training.fsdp import FSDPStrategy, convnext_blocks
 from cnxv2_mm.training.layer_decay import LayerDecayOptimWrapperConstructor
 from cnxv2_mm.training.mixed_precision import CpuAmpOptimWrapper
+from cnxv2_mm.training.monitoring.feature_probe import FeatureProbeHook
 from cnxv2_mm.training.monitoring.held_out_sampler import HeldOutSampler
 from cnxv2_mm.training.monitoring.reconstruction_sheet import ReconstructionSheetHook
 from cnxv2_mm.training.monitoring.throughput import ThroughputHook
@@ -39,6 +40,7 @@ __all__ = [
     "CpuAmpOptimWrapper",
     "FCMAEDecoder",
     "FSDPStrategy",
+    "FeatureProbeHook",
     "FiniteCheckHook",
     "HeldOutSampler",
     "LayerDecayOptimWrapperConstructor",

@@ -8,5 +8,7 @@ hooks changes the training: its losses are the same with and without them, bit b
 - ``undisturbed.py``: a measure leaves the training's modes, gradients and random numbers as they were
 - ``periodic.py``: when the hooks below look at them
 - ``reconstruction_sheet.py``: a picture of what the model paints
+- ``feature_probe.py``: loss, rank, cosine distance and k-NN of them
+- ``collapse.py``: when features have collapsed
 - ``throughput.py``: images per second, and memory where mmengine does not tell it
 """

@@ -1,11 +1,14 @@
 """The picture in the run's folder shows the images, what is hidden, and what the model paints, pixel by pixel."""
 
+import sys
+import types
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from cnxv2_mm import FCMAE, ReconstructionSheetHook
 from cnxv2_mm.training.monitoring.held_out_images import FixedImages
@@ -75,6 +78,31 @@ def test_channels_of_satellite_images(runner, tmp_path):
     values = tile[:, :, [4, 2, 1]].astype(float)
     expected = (values - values.min()) / (values.max() - values.min()) * 255
     assert np.abs(shown - expected).max() < 0.6
+
+
+class MLflow(types.ModuleType):
+    """What mmengine's backend calls; an image is saved by Pillow under the name that it is given, as MLflow does."""
+
+    MlflowException = KeyError
+
+    def __init__(self, folder):
+        super().__init__("mlflow")
+        self.folder = folder
+
+    def log_image(self, image, artifact_file):
+        Image.fromarray(image).save(self.folder / artifact_file)
+
+    def __getattr__(self, name):
+        return lambda *args, **kwargs: None
+
+
+def test_mlflow_gets_files(runner, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", MLflow(tmp_path))
+    backends = [{"type": "LocalVisBackend"}, {"type": "MLflowVisBackend"}]
+    run = runner(custom_hooks=[HOOK], visualizer={"type": "Visualizer", "vis_backends": backends, "name": "mlflow"})
+    run.train()
+    assert sorted(file.name for file in tmp_path.glob("*.png")) == [f"reconstruction_{i}.png" for i in (0, 10, 4, 8)]
+    assert np.array_equal(cv2.imread(str(tmp_path / "reconstruction_4.png"))[..., ::-1], pictures(run)[4])
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """ConvNeXt V2 and its masked-autoencoder pre-training (FCMAE) for OpenMMLab.
 
-Importing the package registers its models, weight initialiser, optimiser constructor and metrics under the scope
-``cnxv2_mm``, supplies the operators that an mmcv without its compiled part is missing, and keeps mmengine's checkpoint
-loader from running code that is in a file.
+Importing the package registers its models, weight initialiser, optimiser constructor, metrics, hooks and sampler under
+the scope ``cnxv2_mm``, supplies the operators that an mmcv without its compiled part is missing, and keeps mmengine's
+checkpoint loader from running code that is in a file.
 """
 
 from importlib.util import find_spec
@@ -26,6 +26,10 @@ from cnxv2_mm.training.finite_check import FiniteCheckHook
 from cnxv2_mm.training.fsdp import FSDPStrategy, convnext_blocks
 from cnxv2_mm.training.layer_decay import LayerDecayOptimWrapperConstructor
 from cnxv2_mm.training.mixed_precision import CpuAmpOptimWrapper, Float32OutputHook
+from cnxv2_mm.training.monitoring.feature_probe import FeatureProbeHook
+from cnxv2_mm.training.monitoring.held_out_sampler import HeldOutSampler
+from cnxv2_mm.training.monitoring.reconstruction_sheet import ReconstructionSheetHook
+from cnxv2_mm.training.monitoring.throughput import ThroughputHook
 from cnxv2_mm.training.warmup_cosine import WarmupCosineLR
 from cnxv2_mm.version import __version__
 
@@ -36,11 +40,15 @@ __all__ = [
     "CpuAmpOptimWrapper",
     "FCMAEDecoder",
     "FSDPStrategy",
+    "FeatureProbeHook",
     "FiniteCheckHook",
     "Float32OutputHook",
+    "HeldOutSampler",
     "LayerDecayOptimWrapperConstructor",
     "Pretrained",
     "ReconstructionLoss",
+    "ReconstructionSheetHook",
+    "ThroughputHook",
     "TransformerDecoder",
     "UNetDecoder",
     "WarmupCosineLR",

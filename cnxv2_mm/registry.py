@@ -32,3 +32,5 @@ FUNCTIONS = Registry("function", parent=root.FUNCTIONS, scope=SCOPE, locations=[
 STRATEGIES = Registry("strategy", parent=root.STRATEGIES, scope=SCOPE, locations=["cnxv2_mm"])
 # What is called at fixed points of a training.
 HOOKS = Registry("hook", parent=root.HOOKS, scope=SCOPE, locations=["cnxv2_mm"])
+# In which order a training takes its images.
+DATA_SAMPLERS = Registry("data sampler", parent=root.DATA_SAMPLERS, scope=SCOPE, locations=["cnxv2_mm"])

@@ -6,7 +6,7 @@ import runpy
 
 import pytest
 import torch
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import MODELS, VISBACKENDS, init_default_scope
 
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import allow_checkpoint_types
@@ -63,6 +63,18 @@ def test_the_rates_in_the_log_are_those_of_the_schedule():
         step = 4 * int(epoch) - 1
         share = step / 4 if step < 4 else (1 + math.cos(math.pi * (step - 4) / 76)) / 2
         assert float(rate) == pytest.approx(2e-3 * share, rel=1e-4)
+
+
+def test_the_lines_for_other_recipes_are_those_of_the_folder():
+    shown: dict = {}
+    for name in ("train_dataloader", "visualizer"):
+        (block,) = re.findall(rf"```python\n({name} = .*?)```", PAGES["pretrain"], flags=re.DOTALL)
+        exec(block, shown)
+    cfg = load_config(f"{ROOT}/configs/fcmae/folder.py")
+    assert shown["custom_hooks"] == cfg.custom_hooks
+    sampler = {**cfg.train_dataloader.sampler, **shown["train_dataloader"]["sampler"]}
+    assert sampler == {"type": "cnxv2_mm.HeldOutSampler", "shuffle": True, "num_held_out": 256}
+    assert all(backend["type"] in VISBACKENDS for backend in shown["visualizer"]["vis_backends"])
 
 
 def test_more_channels(tmp_path, monkeypatch):

@@ -19,7 +19,14 @@ What is checked before and during a run:
 
 - ``data_check/``: the data: folders, COCO files, label maps, and every sample when it is loaded
 - ``loaded_weights.py``: how much of a model a checkpoint fills
-- ``finite_check.py``: a loss that is not finite ends the training, and names the files of the batch
+- ``finite_check.py``: a loss that is not finite ends the training
+- ``first_nonfinite.py``: which module was the first whose output is not finite
+- ``nonfinite_report.py``: the report of such an end: the step, the module, the files of the batch
+- ``random_state.py``: random numbers that nothing behind can tell were drawn
+
+What a pre-training shows of itself:
+
+- ``monitoring/``: held-out images, what is painted, the health of the features, throughput
 
 What makes an interrupted run go on:
 

@@ -18,6 +18,8 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 
 from cnxv2_mm.checkpoints.wrappers import without_wrappers
 from cnxv2_mm.registry import HOOKS
+from cnxv2_mm.training.first_nonfinite import FirstNonFinite
+from cnxv2_mm.training.nonfinite_report import NonFiniteReport, files_of
 
 # Under loss scaling a step whose gradients are not finite is skipped, so that a single overflow harms nothing.
 _SKIPPED_STEPS = 5
@@ -29,8 +31,12 @@ _STEPS_BETWEEN_TALKS = 10
 class FiniteCheckHook(Hook):
     """A hook that stops a training whose losses or weights are not finite. ``tools/train.py`` adds it to every run.
 
-    Losses are checked in every step. This does not wait for the device: mmengine has fetched them for its log. An
-    optimiser wrapper that scales the loss (``AmpOptimWrapper``) skips a step whose gradients are not finite. So five
+    Losses are checked in every step. This does not wait for the device: mmengine has fetched them for its log. Before
+    the run stops, the batch is run again to find the first module whose output is not finite
+    (:mod:`~cnxv2_mm.training.first_nonfinite`), and ``nonfinite_step_<step>.json`` is written into the run's folder
+    (:class:`~cnxv2_mm.training.nonfinite_report.NonFiniteReport`).
+
+    An optimiser wrapper that scales the loss (``AmpOptimWrapper``) skips a step whose gradients are not finite. So five
     such steps in a row are allowed, each with a line in the log. Weights are checked before a checkpoint is written and
     before a validation starts. Several processes stop together, at most ten steps late and never after a checkpoint.
     """
@@ -39,12 +45,22 @@ class FiniteCheckHook(Hook):
 
     def __init__(self) -> None:
         self.skipped = 0
-        self.complaint: tuple[int, str] | None = None  # step, what happened in it
+        self.complaint: tuple[NonFiniteReport, str] | None = None  # what happened, and a line about it
+        self.first_nonfinite = FirstNonFinite()
         self.from_the_start: set[str] = set()
 
     def before_train(self, runner: Runner) -> None:
         """Note which tensors are not finite from the start: they are so by design, like a stored attention mask."""
         self.from_the_start = set(map(without_wrappers, _bad_tensors(_tensors(runner.model))))
+        self.first_nonfinite.attach(runner)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Remember the batch, to run it again if its loss is not finite."""
+        self.first_nonfinite.begin_step(data_batch)
+
+    def after_train(self, runner: Runner) -> None:
+        """Let go of the model."""
+        self.first_nonfinite.detach()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
@@ -52,7 +68,8 @@ class FiniteCheckHook(Hook):
         """Check the losses of the step.
 
         Raises:
-            FloatingPointError: A loss is not finite. The text names the step, the losses and the files of the batch.
+            FloatingPointError: A loss is not finite. The text names the step, the losses, the first module whose output
+                is not finite, and the report, which has the files of the batch.
         """
         bad = {name: value for name, value in _losses(runner, outputs or {}) if not _is_finite(value)}
         if bad and self.complaint is None:
@@ -61,7 +78,7 @@ class FiniteCheckHook(Hook):
             self.skipped = 0
         saves = any(_saves_after_step(hook, runner) for hook in runner.hooks)
         if saves or dist.get_world_size() == 1 or self.every_n_train_iters(runner, _STEPS_BETWEEN_TALKS):
-            self._stop_together()
+            self._stop_together(runner)
         if saves:
             self._check_weights(runner.model, runner.iter + 1)
 
@@ -71,7 +88,7 @@ class FiniteCheckHook(Hook):
         Raises:
             FloatingPointError: A loss or a weight is not finite.
         """
-        self._stop_together()
+        self._stop_together(runner)
         self._check_weights(runner.model, runner.iter)
 
     def before_val(self, runner: Runner) -> None:
@@ -80,7 +97,7 @@ class FiniteCheckHook(Hook):
         Raises:
             FloatingPointError: A loss or a weight is not finite.
         """
-        self._stop_together()
+        self._stop_together(runner)
         self._check_weights(runner.model, runner.iter)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -95,25 +112,30 @@ class FiniteCheckHook(Hook):
     def _note(self, runner: Runner, bad: Mapping[str, float], data_batch: Any) -> None:
         step = runner.iter + 1
         values = ", ".join(f"{name}={value}" for name, value in bad.items())
-        files, broken = _files(data_batch)
+        files, broken = files_of(data_batch)
         if hasattr(runner.optim_wrapper, "loss_scaler") and self.skipped < _SKIPPED_STEPS:
             self.skipped += 1
             print_log(
                 f"step {step}: {values}; loss scaling skips the step ({self.skipped} in a row, {_SKIPPED_STEPS} are "
-                f"allowed). Files of the batch: {files}",
+                f"allowed). Files of the batch: {', '.join(files) or 'not known'}",
                 logger="current",
                 level=logging.WARNING,
             )
             return
         rate = next(iter(runner.optim_wrapper.get_lr().values()))[0]
-        cause = (
-            f"The input itself is not finite in {broken}: mend or remove it, or look at the data preprocessor's std."
+        hint = (
+            f"The input itself is not finite in {', '.join(broken)}: mend or remove it, or look at the data "
+            "preprocessor's std."
             if broken
-            else f"Look at the learning rate (lr={rate:.3g}), the labels and these files."
+            else f"Look at the learning rate (lr={rate:.3g}), the labels and the files."
         )
-        self.complaint = (step, f"step {step}: {values}. {cause} Files of the batch: {files}")
+        first = self.first_nonfinite.search(runner)
+        losses = {name: str(value) for name, value in bad.items()}
+        report = NonFiniteReport(step, dist.get_rank(), losses, rate, first.name, first.cause, files, broken)
+        module = first.name + (f", and {first.cause}" if first.cause else "")
+        self.complaint = (report, f"step {step}: {values}. First module with such an output: {module}. {hint}")
 
-    def _stop_together(self) -> None:
+    def _stop_together(self, runner: Runner) -> None:
         """Stop every process if one of them has a complaint. All of them must call this at the same steps."""
         if dist.get_world_size() > 1:
             flag = torch.tensor(float(self.complaint is not None))
@@ -121,9 +143,12 @@ class FiniteCheckHook(Hook):
             if not flag:
                 return
             everyone = [complaint for complaint in dist.all_gather_object(self.complaint) if complaint is not None]
-            self.complaint = min(everyone, key=lambda complaint: complaint[0])
+            self.complaint = min(everyone, key=lambda complaint: complaint[0].step)
         if self.complaint is not None:
-            raise FloatingPointError(f"the loss is not finite any more: {self.complaint[1]}")
+            report, line = self.complaint
+            # Nobody ends before the report is written: a launcher kills the other processes.
+            where = dist.all_gather_object(report.write(runner.work_dir) if dist.is_main_process() else "")[0]
+            raise FloatingPointError(f"the loss is not finite any more: {line} {where}")
 
     def _check_weights(self, model: nn.Module, step: int) -> None:
         bad = _bad_tensors(_tensors(model))
@@ -169,29 +194,6 @@ def _saves_after_step(hook: Hook, runner: Runner) -> bool:
             or (hook.save_last and hook.is_last_train_iter(runner))
         )
     )
-
-
-def _files(data_batch: Any) -> tuple[str, str]:
-    """Return the file names of a batch, and those of the files whose input is not finite.
-
-    The first is "not known" for a batch without names. In the second, an image without a name is told by its place.
-    """
-    if not isinstance(data_batch, Mapping):
-        return "not known", ""
-    samples, inputs = data_batch.get("data_samples"), data_batch.get("inputs", ())
-    paths = [getattr(sample, "img_path", None) for sample in samples] if isinstance(samples, list | tuple) else []
-    if isinstance(inputs, list | tuple) and inputs and isinstance(inputs[0], Tensor) and inputs[0].ndim == 4:
-        inputs = list(zip(*inputs, strict=False))  # several views of each image
-    broken = [i for i, image in enumerate(inputs) if not _all_finite(image)]
-    names = [str(path) for path in paths if path]
-    places = [str(paths[i]) if i < len(paths) and paths[i] else f"image {i + 1} of the batch" for i in broken]
-    return ", ".join(names) or "not known", ", ".join(places)
-
-
-def _all_finite(value: Any) -> bool:
-    if isinstance(value, Tensor):
-        return not value.is_floating_point() or bool(value.isfinite().all())
-    return not isinstance(value, list | tuple) or all(map(_all_finite, value))
 
 
 def _tensors(model: nn.Module) -> Iterable[tuple[str, Tensor]]:

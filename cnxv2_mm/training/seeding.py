@@ -20,7 +20,8 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader, IterableDataset
 
-_STEP, _SAMPLE = 0, 1  # so that the numbers of a step are not those of a sample
+# So that the numbers of a step are not those of a sample, or of an image that is held out.
+_STEP, _SAMPLE, HELD_OUT = 0, 1, 2
 
 
 def make_repeatable(runner: Runner) -> None:
@@ -46,7 +47,7 @@ class SeedSteps(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed Python, numpy and PyTorch on all devices. With ``diff_rank_seed`` each process has its own seed."""
-        torch.manual_seed(_seed_host(_STEP, runner.seed, runner.iter))
+        torch.manual_seed(seed_host(_STEP, runner.seed, runner.iter))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Note in the checkpoint how many processes share the data."""
@@ -145,12 +146,12 @@ class _SeededReader:
         if not isinstance(index, PlacedIndex):
             return self.dataset[index]
         # PyTorch's generator of the CPU: workers have no other.
-        torch.default_generator.manual_seed(_seed_host(_SAMPLE, *index.key))
+        torch.default_generator.manual_seed(seed_host(_SAMPLE, *index.key))
         return self.dataset[int(index)]
 
 
-def _seed_host(*key: int) -> int:
-    """Seed Python and numpy, and return a seed for PyTorch."""
+def seed_host(*key: int) -> int:
+    """Seed Python and numpy by a key of any length, and return a seed for PyTorch."""
     words = np.random.SeedSequence(key).generate_state(4)
     random.seed(words.tobytes())
     np.random.seed(words)  # noqa: NPY002  the generator that augmentations draw from

@@ -1,6 +1,7 @@
 """Every task's recipe trains on small real images by ``tools/train.py``, with its data and its sizes overridden."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -140,7 +141,12 @@ def test_pre_training_in_mixed_precision(train, class_folders):
 
 def test_pre_training_on_a_folder(train, class_folders):
     file = train("fcmae/folder.py", PRE_TRAINING.format(data=f'data_root="{class_folders}"'))
-    check_trained(file, steps=2 * math.ceil(40 / 5))  # train/ and val/, 20 images each
+    steps = 2 * math.ceil((40 - 4) / 5)  # train/ and val/, 20 images each; one in ten is held out
+    check_trained(file, steps)
+    assert {path.name for path in file.parent.rglob("*.png")} == {f"reconstruction_{i}.png" for i in (0, steps)}
+    log = next(file.parent.glob("*/*.log")).read_text()
+    assert re.findall(r"Step (\d+), held-out images: loss: \S+ .*rank_me: \S+", log) == ["0", str(steps)]
+    assert "images_per_second" in log
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

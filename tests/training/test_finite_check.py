@@ -1,5 +1,6 @@
 """A loss that is not finite ends a real training, with its cause, and checkpoints stay good."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,10 +11,9 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
-from mmengine.structures import BaseDataElement
 
 from cnxv2_mm.checkpoints import allow_checkpoint_types
-from cnxv2_mm.training.finite_check import FiniteCheckHook, _files
+from cnxv2_mm.training.finite_check import FiniteCheckHook
 from cnxv2_mm.training.runner import build_runner
 from tests.test_structure import ROOT
 from tests.tools.conftest import CONFIG as DIGITS
@@ -83,21 +83,34 @@ def test_one_nan_pixel_ends_a_training_with_the_names_of_the_files(tmp_path):
     assert "\n" not in text
     assert "step 3: loss=nan" in text
     assert f"not finite in {images / '09.tiff'}:" in text
-    assert text.endswith(f"Files of the batch: {', '.join(str(images / f'{i:02d}.tiff') for i in (8, 9, 10, 11))}")
+    assert text.endswith(f"Report with the files of the batch: {tmp_path / 'run' / 'nonfinite_step_3.json'}")
+    report = json.loads((tmp_path / "run" / "nonfinite_step_3.json").read_text())
+    assert report == {
+        "step": 3,
+        "process": 0,
+        "losses": {"loss": "nan"},
+        "learning_rate": 1e-3,
+        "first_module": "data_preprocessor (ClsDataPreprocessor)",
+        "cause": "its input is not finite either",
+        "files": [str(images / f"{i:02d}.tiff") for i in (8, 9, 10, 11)],
+        "files_not_finite": [str(images / "09.tiff")],
+    }
     assert saved(tmp_path / "run") == []
 
 
 def test_a_deviation_of_zero_in_the_preprocessor(tmp_path):
     config = write_config(tmp_path, write_folder(tmp_path / "images", 4))
     options = ["--cfg-options", "model.data_preprocessor.std=[1.0,0.0,1.0]"]
-    with pytest.raises(FloatingPointError, match=r"step 1: loss=nan\. Look at .*00\.tiff"):
+    with pytest.raises(FloatingPointError, match=r"step 1: loss=nan\. .*: data_preprocessor .* Look at "):
         run_training([str(config), "--work-dir", str(tmp_path / "run"), *options])
+    report = json.loads((tmp_path / "run" / "nonfinite_step_1.json").read_text())
+    assert report["files"][0].endswith("00.tiff")
 
 
 def test_good_checkpoints_stay_when_a_later_loss_is_not_finite(tmp_path):
     runner = digits(tmp_path)
     runner.register_hook(At([6], poison_images))
-    with pytest.raises(FloatingPointError, match=r"step 6: loss=nan\. The input itself .*image 2 of the batch"):
+    with pytest.raises(FloatingPointError, match=r"step 6: loss=nan\. .*The input itself .*image 2 of the batch"):
         runner.train()
     assert saved(tmp_path / "run") == ["iter_4.pth"]
 
@@ -186,14 +199,6 @@ def test_loss_scaling_may_skip_five_steps_in_a_row(tmp_path, steps, last):
     assert "step 2: loss=nan; loss scaling skips the step (1 in a row, 5 are allowed)" in log
 
 
-def test_several_views_of_each_image():
-    """Contrastive methods: one tensor a view, each with every image of the batch."""
-    samples = [BaseDataElement(metainfo={"img_path": name}) for name in ("a.png", "b.png", "c.png")]
-    views = [torch.zeros(3, 3, 4, 4), torch.zeros(3, 3, 4, 4)]
-    views[1][2, 0, 0, 0] = float("inf")
-    assert _files({"inputs": views, "data_samples": samples}) == ("a.png, b.png, c.png", "c.png")
-
-
 def test_a_config_may_name_the_hook_itself(tmp_path):
     runner = digits(tmp_path, custom_hooks=[{"type": "cnxv2_mm.FiniteCheckHook"}])
     assert sum(isinstance(hook, FiniteCheckHook) for hook in runner.hooks) == 1
@@ -240,5 +245,9 @@ def test_two_processes_stop_together(tmp_path):
     outputs = [process.communicate(timeout=100)[0] for process in processes]
     assert [process.returncode for process in processes] == [7, 7]
     for output in outputs:
-        assert output.splitlines()[-1].startswith("12 the loss is not finite any more: step 11: loss=nan.")
+        line = output.splitlines()[-1]
+        assert line.startswith("12 the loss is not finite any more: step 11: loss=nan. First module ")
+        assert line.endswith(str(tmp_path / "nonfinite_step_11.json"))
+    report = json.loads((tmp_path / "nonfinite_step_11.json").read_text())
+    assert (report["process"], report["first_module"]) == (1, "data_preprocessor (BaseDataPreprocessor)")
     assert not (tmp_path / "iter_12.pth").exists()

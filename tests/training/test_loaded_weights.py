@@ -24,7 +24,8 @@ def train(tmp_path):
         (tmp_path / "toy.py").write_text(CONFIG + f'load_from = "{tmp_path}/weights.pth"\n')
         extra = ["--resume", f"{tmp_path}/weights.pth"] if resume else []
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        changes = ["train_cfg.max_iters=2", *options]
+        # mmengine tells runs apart by their names, which end in the second of their start.
+        changes = ["train_cfg.max_iters=2", f"experiment_name={folder.name}", *options]
         run_training([str(tmp_path / "toy.py"), "--work-dir", str(folder), *extra, "--cfg-options", *changes])
         return "".join(log.read_text() for log in folder.glob("*/*.log"))
 

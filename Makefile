@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 LOWEST_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10) python3.10)
 LOWEST_VENV := .venv-lowest
 
-.PHONY: demo demo-quick demo-swap demo-swap-quick test test-lowest test-minkowski lint release install clean
+.PHONY: demo demo-quick demo-swap demo-swap-quick evidence evidence-quick test test-lowest test-minkowski lint release install clean
 
 install: $(VENV)/.installed
 
@@ -33,8 +33,17 @@ demo-swap: install
 demo-swap-quick: install
 	$(RUN) -m demo.swap --iterations 2
 
+# The paper's claims at a small size, three seeds each; an interrupted run goes on where it was. docs/evidence.md.
+evidence: install
+	$(RUN) -m benchmarks.evidence
+
+# Every step of it in two minutes: for continuous integration, not for the results.
+evidence-quick: install
+	$(RUN) -m benchmarks.evidence --quick
+
+# Two processes of one thread each: on two cores that is twice as fast as one process of two threads.
 test: install
-	$(RUN) -m pytest
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile
 
 # The same tests with the oldest Python, torch and torchvision that pyproject.toml allows.
 test-lowest: $(LOWEST_VENV)/.installed

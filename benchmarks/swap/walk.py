@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from benchmarks.processes import map_in_processes
 from benchmarks.swap.examine import examine, run
 from benchmarks.swap.outcome import Outcome
-from benchmarks.swap.processes import map_in_processes
 from benchmarks.swap.published import family_of
 
 # Configs for one process: its imports take about as long as ten configs, and its memory grows a little with each.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.swap.processes import map_in_processes
+from benchmarks.processes import map_in_processes
 from benchmarks.swap.small_bert import WORDS, small_bert
 
 

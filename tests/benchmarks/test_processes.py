@@ -8,8 +8,8 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 import torch
 
-from benchmarks.swap import processes
-from benchmarks.swap.processes import map_in_processes
+from benchmarks import processes
+from benchmarks.processes import map_in_processes
 
 
 def fail(item):

@@ -37,7 +37,7 @@ def map_in_processes(
     """
     waiting = list(items)
     # Temporary files go where those of killed processes are removed too.
-    with TemporaryDirectory(prefix="walk-") as folder:
+    with TemporaryDirectory(prefix="benchmark-") as folder:
         while waiting:
             spawn = multiprocessing.get_context("spawn")
             pool = ProcessPool(processes, chunk, initializer=_start, initargs=(folder,), context=spawn)

@@ -32,20 +32,25 @@ def find_fashion_mnist(folder: Path) -> Path:
             return place
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as download:
-        for command in (
-            ["apt-get", "download", PACKAGE],
-            ["sh", "-c", 'dpkg -x *.deb "$1"', "-", str(folder.resolve())],
-        ):
+        try:
             try:
-                subprocess.run(command, cwd=download, check=True, capture_output=True, text=True)
-            except (OSError, subprocess.CalledProcessError) as error:
-                reason = getattr(error, "stderr", None) or str(error)
-                raise OSError(
-                    f"Fashion-MNIST cannot be had: `{command[0]}` failed ({reason.strip().splitlines()[-1]}); on "
-                    f"Debian or Ubuntu run `apt-get update` and `apt-get install {PACKAGE}`, elsewhere put its four "
-                    f"*-ubyte.gz files into {folder / INSTALLED.relative_to('/')}"
-                ) from error
+                _run(["apt-get", "download", PACKAGE], download)
+            except subprocess.CalledProcessError:  # a new machine has no list of packages yet; root may fetch it
+                subprocess.run(["apt-get", "update"], capture_output=True)
+                _run(["apt-get", "download", PACKAGE], download)
+            _run(["dpkg", "-x", *map(str, Path(download).glob("*.deb")), str(folder.resolve())], download)
+        except (OSError, subprocess.CalledProcessError) as error:
+            reason = getattr(error, "stderr", None) or str(error)
+            raise OSError(
+                f"Fashion-MNIST cannot be had: {reason.strip().splitlines()[-1]}; on Debian or Ubuntu run `apt-get "
+                f"update` and `apt-get install {PACKAGE}`, elsewhere put its four *-ubyte.gz files into "
+                f"{folder / INSTALLED.relative_to('/')}"
+            ) from error
     return find_fashion_mnist(folder)
+
+
+def _run(command: list[str], folder: str) -> None:
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
 
 
 def load_fashion_mnist(folder: Path, split: Literal["train", "test"]) -> tuple[Tensor, Tensor]:

@@ -56,7 +56,7 @@ def test_a_pre_trained_network_has_its_decoder_and_no_norm(v2, checkpoints, batc
 
 
 def test_what_stands_in_the_place_of_grn_and_a_decoder_without_it(batch, tmp_path):
-    backbone = {"type": "ConvNeXtV2", "arch": ARCH, "grn": "cbam"}
+    backbone = {"type": "cnxv2_mm.ConvNeXtV2", "arch": ARCH, "grn": "cbam"}
     model = randomise(FCMAE(backbone, {"width": 8, "depth": 2, "use_grn": False}))
     torch.save(model.state_dict(), tmp_path / "cbam.pth")
     network = load_network(str(tmp_path / "cbam.pth"))

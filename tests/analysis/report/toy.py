@@ -35,7 +35,7 @@ def make_v1():
 
 
 def make_v2():
-    return randomise(FCMAE({"type": "ConvNeXtV2", "arch": ARCH}, {"width": 16}))
+    return randomise(FCMAE({"type": "cnxv2_mm.ConvNeXtV2", "arch": ARCH}, {"width": 16}))
 
 
 def write_checkpoints(root):

@@ -1,10 +1,14 @@
-"""The page holds the numbers of results.json."""
+"""The page holds the numbers of results.json, and the committed page those of the committed file."""
+
+import json
 
 import pytest
 
 from benchmarks.evidence.arms import COMPARISONS
-from benchmarks.evidence.page import BEGIN, END, render_comparison, write_tables
+from benchmarks.evidence.page import BEGIN, END, describe_settings, render_comparison, write_tables
+from benchmarks.evidence.settings import FULL
 from benchmarks.evidence.summary import by_arm
+from demo.tasks import ROOT
 from tests.benchmarks.evidence.examples import example_result
 
 TABLE_2C = next(comparison for comparison in COMPARISONS if "table 2c" in comparison.title)
@@ -27,3 +31,13 @@ def test_an_arm_without_results_has_no_row():
 def test_a_page_without_its_markers_is_refused(page):
     with pytest.raises(ValueError, match="the page must have these two lines"):
         write_tables(page, {})
+
+
+def test_the_committed_page_is_written_from_the_committed_results():
+    page = (ROOT / "docs/evidence.md").read_text()
+    document = json.loads((ROOT / "benchmarks/evidence/results.json").read_text())
+    assert write_tables(page, document) == page
+    assert document["settings"] == FULL.as_json()
+    assert describe_settings(FULL) in page
+    runs = {(result["name"], result["seed"]) for result in document["results"]}
+    assert runs == {(arm, seed) for comparison in COMPARISONS for arm in comparison.arms for seed in FULL.seeds}

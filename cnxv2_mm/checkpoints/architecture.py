@@ -20,6 +20,7 @@ _WIDEST = 1 << 20  # channels; a network beyond would overflow PyTorch's sizes
 _BLOCK = re.compile(r"backbone\.stages\.(\d)\.(\d+)\.")
 _ONLY_BLOCK = re.compile(r"(stages\.\d|blocks)\.0\.(.+)")  # of the networks that are built here
 _OUTPUT_NORM = re.compile(r"backbone\.norm\d\.")
+_DECODER_BLOCK = re.compile(r"blocks\.(\d+)\.")
 _LAYER_SCALE = re.compile(r"backbone\.stages\.\d\.\d+\.gamma")
 # What stands in the place of GRN, and a tensor of it that those before it lack.
 _SIGNS = {"grn": "gamma", "bn": "running_mean", "cbam": "conv.weight", "se": "fc1.weight", "ln": "weight"}
@@ -94,6 +95,26 @@ def infer(tensors: Mapping[str, Tensor]) -> Architecture:
     )
 
 
+def infer_decoder(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the config of the decoder in tensors named as ours, for ``FCMAE(decoder=...)``.
+
+    How many attention heads a Transformer has, no tensor shows; the config leaves it open.
+    """
+    names = {name.removeprefix("decoder.") for name in tensors if name.startswith("decoder.")}
+    use_grn = any(".grn." in name for name in names)
+    if any(name.startswith("levels.") for name in names):
+        return {
+            "type": "cnxv2_mm.UNetDecoder",
+            "skip": any(name.startswith("skips.") for name in names),
+            "use_grn": use_grn,
+        }
+    numbers = [int(match[1]) for match in map(_DECODER_BLOCK.match, names) if match]
+    size = {"depth": max(numbers, default=0) + 1, "width": _as_width(_length(tensors.get("decoder.mask_token")))}
+    if any(name.startswith("norm.") for name in names):
+        return {"type": "cnxv2_mm.TransformerDecoder", **size}
+    return {"type": "cnxv2_mm.FCMAEDecoder", **size, "use_grn": use_grn}
+
+
 def find_problems(tensors: Mapping[str, Tensor], architecture: Architecture) -> list[str]:
     """Compare tensors with those that a network of this architecture has.
 
@@ -136,9 +157,11 @@ def _expected_shapes(tensors: Mapping[str, Tensor], architecture: Architecture) 
         classes = max(_length(tensors.get(f"head.fc.{p}")) for p in ("weight", "bias"))
         shapes |= _head_shapes(architecture.channels[-1], _as_width(classes))
     if any(name.startswith("decoder.") for name in tensors):
-        blocks = [int(m[1]) for m in (re.match(r"decoder\.blocks\.(\d+)\.", name) for name in tensors) if m]
-        config = tuple(_decoder_config(tensors).items())
-        shapes |= _decoder_shapes(architecture, config, max(blocks, default=0) + 1)
+        config = infer_decoder(tensors)
+        depth = config.pop("depth", 1)
+        if config["type"] == "cnxv2_mm.TransformerDecoder":  # shapes do not depend on its heads
+            config |= {"width": config["width"] + -config["width"] % 4, "num_heads": 1}
+        shapes |= _decoder_shapes(architecture, tuple(config.items()), depth)
     norms = {match[0] for match in map(_OUTPUT_NORM.match, tensors) if match}
     return {n: shape for n, shape in shapes.items() if not (m := _OUTPUT_NORM.match(n)) or m[0] in norms}
 
@@ -150,24 +173,11 @@ def _backbone_shapes(architecture: Architecture) -> Mapping[str, tuple[int, ...]
     return _shapes(backbone, "backbone.", {f"stages.{i}": depth for i, depth in enumerate(architecture.depths)})
 
 
-def _decoder_config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return the config of the decoder that has tensors of these names, with one block."""
-    names = {name.removeprefix("decoder.") for name in tensors if name.startswith("decoder.")}
-    use_grn = any(".grn." in name for name in names)
-    width = _as_width(_length(tensors.get("decoder.mask_token")))
-    if any(name.startswith("levels.") for name in names):
-        skip = any(name.startswith("skips.") for name in names)
-        return {"type": "cnxv2_mm.UNetDecoder", "skip": skip, "use_grn": use_grn}
-    if any(name.startswith("norm.") for name in names):  # its heads show in no tensor
-        return {"type": "cnxv2_mm.TransformerDecoder", "width": width + -width % 4, "num_heads": 1}
-    return {"type": "cnxv2_mm.FCMAEDecoder", "width": width, "use_grn": use_grn}
-
-
 @lru_cache(maxsize=32)
 def _decoder_shapes(
     architecture: Architecture, config: tuple[tuple[str, Any], ...], depth: int
 ) -> Mapping[str, tuple[int, ...]]:
-    """Return the shapes of the decoder that FCMAE puts behind a backbone."""
+    """Return the shapes of the decoder that FCMAE puts behind a backbone; one block is built, whatever the depth."""
     with torch.device("meta"):
         pre_trainer = FCMAE(_build_backbone(architecture, out_indices=()), dict(config))
     return _shapes(pre_trainer.decoder, "decoder.", {"blocks": depth})

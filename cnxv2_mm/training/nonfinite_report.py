@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from cnxv2_mm.training.first_nonfinite import all_finite
-from cnxv2_mm.training.saving import write_whole
+from cnxv2_mm.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class NonFiniteReport:
         """
         path = Path(folder) / f"nonfinite_step_{self.step}.json"
         try:
-            write_whole((json.dumps(asdict(self), indent=2) + "\n").encode(), path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as part:
+                part.write_text(json.dumps(asdict(self), indent=2) + "\n")
         except OSError as error:
             return f"Files of the batch: {', '.join(self.files) or 'not known'} (no report: {error})"
         return f"Report with the files of the batch: {path}"

@@ -1,9 +1,9 @@
 """From a checkpoint to the network in it, whatever library wrote it; its architecture is read off the tensors.
 
-What no tensor shows is assumed: GRN with the paper's parts, no dilation, patches of 32 pixels and normalised pixels.
+What no tensor shows is assumed: GRN with the paper's parts, no dilation, patches of 32 pixels, normalised pixels, and
+16 attention heads in a Transformer decoder.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from cnxv2_mm.analysis.activations import blocks, watch
 from cnxv2_mm.backbone import LAYER_NORM_EPS, ConvNeXtV2
-from cnxv2_mm.checkpoints.architecture import Architecture
+from cnxv2_mm.checkpoints.architecture import Architecture, infer_decoder
 from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.variants import NUM_STAGES
 
 _ENCODER_ALONE = "measure its encoder alone: --prefix backbone."
-_DECODER_BLOCK = re.compile(r"decoder\.blocks\.(\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -129,12 +128,9 @@ def _build_final_norm(architecture: Architecture, tensors: Mapping[str, Tensor])
 def _build_pre_trainer(backbone: ConvNeXtV2, tensors: Mapping[str, Tensor]) -> FCMAE | None:
     if not any(name.startswith("decoder.") for name in tensors):
         return None
-    if "decoder.mask_token" not in tensors or backbone.num_stages < NUM_STAGES:
-        raise ValueError(f"its decoder is not FCMAE's; {_ENCODER_ALONE}")
-    numbers = [int(match[1]) for match in map(_DECODER_BLOCK.match, tensors) if match]
-    use_grn = any(name.startswith("decoder.") and ".grn." in name for name in tensors)
-    width = len(tensors["decoder.mask_token"])
-    pre_trainer = FCMAE(backbone, {"depth": max(numbers, default=0) + 1, "width": width, "use_grn": use_grn})
+    if backbone.num_stages < NUM_STAGES:
+        raise ValueError(f"it has a decoder, but not all stages; {_ENCODER_ALONE}")
+    pre_trainer = FCMAE(backbone, infer_decoder(tensors))
     _fill(pre_trainer.decoder, tensors, "decoder.")
     return pre_trainer
 

@@ -33,7 +33,8 @@ code { font-size: .85rem; overflow-wrap: anywhere; }
 """
 ASSUMED = (
     "The networks are read off the tensors. What no tensor shows is assumed: GRN as in the paper and not one of its "
-    "variants, the exact GELU, no dilation, patches of 32 pixels of which 60 % are hidden, and normalised pixels."
+    "variants, the exact GELU, no dilation, patches of 32 pixels of which 60 % are hidden, normalised pixels, and "
+    "16 heads in a Transformer decoder."
 )
 # Of the table: the column that is explained, or the first of several; what to call them; what they are.
 _NOTES = (

@@ -67,6 +67,24 @@ def test_what_stands_in_the_place_of_grn_and_a_decoder_without_it(batch, tmp_pat
     assert load_network(str(tmp_path / "cbam.pth"), prefix="backbone.").pre_trainer is None
 
 
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        {"type": "cnxv2_mm.TransformerDecoder", "width": 16, "depth": 2},
+        {"type": "cnxv2_mm.UNetDecoder", "skip": False},
+        {"type": "cnxv2_mm.UNetDecoder", "use_grn": False},
+    ],
+    ids=str,
+)
+def test_any_decoder(decoder, batch, tmp_path):
+    model = randomise(FCMAE({"type": "cnxv2_mm.ConvNeXtV2", "arch": ARCH}, decoder))
+    torch.save(model.state_dict(), tmp_path / "last.pth")
+    network = load_network(str(tmp_path / "last.pth"))
+    with torch.no_grad():
+        for mine, theirs in zip(network.pre_trainer.predict(batch), model.predict(batch), strict=True):
+            assert torch.equal(mine.loss, theirs.loss)
+
+
 def test_the_first_stages_alone(batch, tmp_path):
     model = randomise(ConvNeXtV2(ARCH, out_indices=(1, 2), **V1))
     torch.save({"state_dict": {f"backbone.{k}": v.half() for k, v in model.state_dict().items()}}, tmp_path / "det.pth")

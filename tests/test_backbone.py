@@ -318,3 +318,33 @@ def test_visible_of_a_wrong_shape_is_refused(shape):
 def test_encoding_needs_all_stages():
     with pytest.raises(ValueError, match=r"out_indices=\(1,\) builds only 2 of the 4 stages"):
         ConvNeXtV2(SMALL, out_indices=(1,)).encode_visible(photographs(1), torch.ones(1, 3, 2, dtype=torch.bool))
+
+
+def test_the_maps_of_all_stages_are_those_behind_the_stages_of_timm():
+    """With every patch visible; timm's maps of ``forward_intermediates`` have no norms behind them either."""
+    ours = wake_grn(ConvNeXtV2(SMALL, out_indices=()))
+    theirs = timm.models.ConvNeXt(
+        depths=SMALL["depths"], dims=SMALL["channels"], use_grn=True, ls_init_value=None, conv_mlp=False
+    ).eval()
+    theirs.load_state_dict({timm_name(name): tensor for name, tensor in ours.state_dict().items()}, strict=False)
+    images = photographs(2, size=(96, 64))
+    with torch.no_grad():
+        maps = ours.encode_visible_stages(images, torch.ones(2, 3, 2, dtype=torch.bool))
+        expected = theirs.forward_intermediates(images, intermediates_only=True)
+    for one, other in zip(maps, expected, strict=True):
+        assert one.shape == other.shape
+        assert relative_error(one, other) < 1e-4
+
+
+def test_the_last_of_all_stages_is_what_encoding_returns_and_hidden_cells_are_zero():
+    backbone = wake_grn(ConvNeXtV2(SMALL, out_indices=()))
+    images = photographs(2, size=(96, 64))
+    visible = torch.tensor(
+        [[[True, False], [False, True], [True, False]], [[False, True], [True, True], [False, False]]]
+    )
+    with torch.no_grad():
+        maps = backbone.encode_visible_stages(images, visible)
+        assert torch.equal(maps[-1], backbone.encode_visible(images, visible))
+    for one in maps:
+        seen = visible.repeat_interleave(one.shape[2] // 3, dim=1).repeat_interleave(one.shape[3] // 2, dim=2)
+        assert (one.abs().sum(dim=1) > 0).equal(seen)

@@ -21,10 +21,11 @@ from pathlib import Path
 import torch
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
+from benchmarks.markdown import describe
 from benchmarks.speed.environment import describe_machine, describe_versions
 from benchmarks.speed.measure import Conditions, measure_peers
 from benchmarks.speed.overview import draw_overview
-from benchmarks.speed.page import RESULTS, describe, read_results, write_tables
+from benchmarks.speed.page import RESULTS, read_results, write_tables
 from benchmarks.speed.plot import draw
 from benchmarks.speed.profiling import profile_calls, render, training_step
 from benchmarks.speed.registry import DIRECTIONS, PEERS, SPECIFICATIONS

@@ -1,10 +1,11 @@
 """The page ``benchmarks/README.md``: between two markers, its tables are written from the results' JSON files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.markdown import begin, describe, markdown_table, write_between
 from benchmarks.speed.peer import Peer
 from benchmarks.speed.plan import PLAN, Run
 from benchmarks.speed.registry import PEERS
@@ -12,8 +13,7 @@ from benchmarks.speed.report import HEADINGS, cells
 from benchmarks.speed.result import Result, Table
 from benchmarks.speed.workload import BENCHMARKS
 
-BEGIN = "<!-- Written by `python tools/benchmark.py report`; do not edit between these lines. -->"
-END = "<!-- End of what the command writes. -->"
+BEGIN = begin("python tools/benchmark.py report")
 NOT_YET = "Not yet measured."
 # Where the results are, from the folder of the page.
 RESULTS = "speed/results"
@@ -30,11 +30,7 @@ def write_tables(page: str, results: dict[str, Result]) -> str:
     Raises:
         ValueError: The page does not have the two markers, once each and in order.
     """
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(END) < page.index(BEGIN):
-        raise ValueError(f"the page must have these two lines, once each:\n{BEGIN}\n{END}")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{render(results)}\n{END}{after}"
+    return write_between(page, BEGIN, render(results))
 
 
 def render(results: dict[str, Result]) -> str:
@@ -43,13 +39,6 @@ def render(results: dict[str, Result]) -> str:
     sections = [_render_run(run, results.get(run.name)) for run in PLAN]
     sections += [_render_result(name, name, results[name]) for name in unplanned]
     return "\n".join([*sections, _render_peers()])
-
-
-def describe(machine: Mapping[str, str | int | None], versions: Mapping[str, str | None]) -> str:
-    """Return machine and versions in a line."""
-    which = ", ".join(f"{what} {version}" for what, version in versions.items() if version)
-    what_ran = ", ".join(f"{what.replace('_', ' ')}: {value}" for what, value in machine.items() if value)
-    return f"{what_ran}. {which}"
 
 
 def _render_run(run: Run, result: Result | None) -> str:
@@ -72,7 +61,7 @@ def _render_result(name: str, title: str, result: Result) -> str:
 def _render_table(table: Table) -> str:
     headings = ("peer", *HEADINGS, "error")
     rows = [(row.label, *cells(table, row), f"{row.output_error:.1g}, {row.gradient_error:.1g}") for row in table.rows]
-    return f"**{table.title[0].upper()}{table.title[1:]}**\n\n{_markdown(headings, rows)}"
+    return f"**{table.title[0].upper()}{table.title[1:]}**\n\n{markdown_table(headings, rows, numbers=True)}"
 
 
 def _render_ratios(result: Result) -> str:
@@ -88,7 +77,7 @@ def _render_ratios(result: Result) -> str:
         rows.append((label, *(by_table.get(id(table), "-") for table in tables), deviation))
     return (
         f"Milliseconds by the number of visible patches, {tables[0].batch_size} images, median of the rounds:\n\n"
-        f"{_markdown(headings, rows)}"
+        f"{markdown_table(headings, rows)}"
     )
 
 
@@ -107,16 +96,10 @@ def _render_peers() -> str:
     lines = ["## What the peers compute"]
     for benchmark, peers in PEERS.items():
         rows = [(peer.name, peer.computes, _exactness(peer)) for peer in peers.values()]
-        table = _markdown(("peer", "what it computes", "compiled"), rows)
+        table = markdown_table(("peer", "what it computes", "compiled"), rows)
         lines.append(f"`{benchmark}`: {BENCHMARKS[benchmark]}.\n\n{table}")
     return "\n\n".join(lines) + "\n"
 
 
 def _exactness(peer: Peer) -> str:
     return "also" if peer.compilable else "no"
-
-
-def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    numbers = ["---", *["---:"] * (len(headings) - 1)] if "milliseconds" in headings else ["---"] * len(headings)
-    lines = [headings, numbers, *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -2,10 +2,8 @@
 
 import json
 
-import pytest
-
 from benchmarks.evidence.arms import COMPARISONS
-from benchmarks.evidence.page import BEGIN, END, describe_settings, render_comparison, write_tables
+from benchmarks.evidence.page import render_comparison, write_tables
 from benchmarks.evidence.settings import FULL
 from benchmarks.evidence.summary import by_arm
 from demo.tasks import ROOT
@@ -27,17 +25,11 @@ def test_an_arm_without_results_has_no_row():
     assert "grn-no-residual" not in render_comparison(TABLE_2C, by_arm([example_result("v2", 0)]))
 
 
-@pytest.mark.parametrize("page", ["", f"{END}{BEGIN}", f"{BEGIN}{BEGIN}{END}"])
-def test_a_page_without_its_markers_is_refused(page):
-    with pytest.raises(ValueError, match="the page must have these two lines"):
-        write_tables(page, {})
-
-
 def test_the_committed_page_is_written_from_the_committed_results():
     page = (ROOT / "docs/evidence.md").read_text()
     document = json.loads((ROOT / "benchmarks/evidence/results.json").read_text())
     assert write_tables(page, document) == page
     assert document["settings"] == FULL.as_json()
-    assert describe_settings(FULL) in page
+    assert f"| `pretrain_rate` | {FULL.pretrain_rate} |" in page
     runs = {(result["name"], result["seed"]) for result in document["results"]}
     assert runs == {(arm, seed) for comparison in COMPARISONS for arm in comparison.arms for seed in FULL.seeds}

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from benchmarks.markdown import END
 from benchmarks.speed.__main__ import main
-from benchmarks.speed.page import BEGIN, END, NOT_YET, RESULTS, deviation_from_line, read_results, write_tables
+from benchmarks.speed.page import BEGIN, NOT_YET, RESULTS, deviation_from_line, read_results, write_tables
 from benchmarks.speed.plan import PLAN
 from benchmarks.speed.result import NotTimed
 from tests.benchmarks.speed.examples import result, table

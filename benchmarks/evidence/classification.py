@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.evidence.fashion import NUM_CLASSES, enlarge_images
-from benchmarks.evidence.pretraining import flip_some, make_optimizer, warmup_cosine
-from benchmarks.evidence.probes import Labelled
+from benchmarks.evidence.pretraining import flip_some, make_optimizer, make_schedule
+from benchmarks.evidence.probes import Labelled, pooled
 from benchmarks.evidence.settings import Settings
 from cnxv2_mm.backbone import ConvNeXtV2
 
@@ -28,9 +28,7 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the scores of the classes, (N, 10), for (N, 3, H, W) images."""
-        everything = torch.ones(len(images), images.shape[2] // 32, images.shape[3] // 32, dtype=torch.bool)
-        cells = self.encoder.encode_visible(images, everything, "packed", everything[0].numel())
-        return self.head(self.norm(cells.mean(dim=(2, 3))))
+        return self.head(self.norm(pooled(self.encoder, images)))
 
 
 def train_classifier(
@@ -56,7 +54,7 @@ def train_classifier(
     torch.manual_seed(seed)
     model = Classifier(encoder)
     optimizer = make_optimizer(model, rate, (0.9, 0.999))
-    schedule = warmup_cosine(optimizer, steps)
+    schedule = make_schedule(optimizer, steps)
     at_steps = {round(moment * steps): moment for moment in settings.moments}
     images, labels = labelled
     for step in range(steps):

@@ -10,6 +10,8 @@ from benchmarks.evidence.fashion import enlarge_images
 from benchmarks.evidence.settings import Settings
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.fcmae import FCMAE
+from cnxv2_mm.training.layer_decay import LayerDecayOptimWrapperConstructor
+from cnxv2_mm.training.warmup_cosine import WarmupCosineLR
 
 WEIGHT_DECAY = 0.05  # table 8
 WARMUP_SHARE = 0.05  # 40 of 800 epochs in table 8
@@ -44,7 +46,7 @@ def pretrain(
         layout=arm.layout,
     )
     optimizer = make_optimizer(model, settings.pretrain_rate, (0.9, 0.95))
-    schedule = warmup_cosine(optimizer, settings.pretrain_steps)
+    schedule = make_schedule(optimizer, settings.pretrain_steps)
     at_steps = {round(moment * settings.pretrain_steps): moment for moment in settings.moments}
     losses = []
     order = torch.randperm(len(images))
@@ -69,17 +71,12 @@ def flip_some(images: Tensor) -> Tensor:
     return torch.where(torch.rand(len(images), 1, 1, 1) < 0.5, images.flip(3), images)
 
 
-def make_optimizer(model: torch.nn.Module, rate: float, betas: tuple[float, float]) -> torch.optim.AdamW:
-    """Return AdamW that decays matrices and not vectors."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate, betas=betas)
+def make_optimizer(model: torch.nn.Module, rate: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
+    """Return the recipes' AdamW, with one learning rate for all layers."""
+    optimizer = {"type": "AdamW", "lr": rate, "betas": betas, "weight_decay": WEIGHT_DECAY}
+    return LayerDecayOptimWrapperConstructor({"optimizer": optimizer}, {"layer_decay_rate": 1.0})(model).optimizer
 
 
-def warmup_cosine(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    """Return a linear warm-up followed by half a cosine down to zero."""
-    warmup = max(1, round(WARMUP_SHARE * steps))
-    rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / (warmup + 1), total_iters=warmup)
-    fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - warmup))
-    return torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [warmup])
+def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> WarmupCosineLR:
+    """Return the recipes' schedule over a number of steps."""
+    return WarmupCosineLR(optimizer, WARMUP_SHARE, by_epoch=False, end=steps)

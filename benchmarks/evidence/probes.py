@@ -19,16 +19,18 @@ Labelled = tuple[Tensor, Tensor]  # (N, 28, 28) bytes, (N,) labels
 _BATCH = 100
 
 
+def pooled(encoder: ConvNeXtV2, images: Tensor) -> Tensor:
+    """Return the mean of the last stage over each whole image, (N, C), of (N, 3, H, W) images."""
+    everything = torch.ones(len(images), images.shape[2] // 32, images.shape[3] // 32, dtype=torch.bool)
+    return encoder.encode_visible(images, everything, "packed", everything[0].numel()).mean(dim=(2, 3))
+
+
 @torch.no_grad()
 def features(encoder: ConvNeXtV2, images: Tensor, size: int) -> Tensor:
-    """Return the mean of the last stage over each whole image, (N, C)."""
+    """Return :func:`pooled` of any number of (N, 28, 28) images, in evaluation mode."""
     training = encoder.training
     encoder.eval()
-    found = []
-    for batch in images.split(_BATCH):
-        x = enlarge_images(batch, size)
-        everything = torch.ones(len(x), size // 32, size // 32, dtype=torch.bool)
-        found.append(encoder.encode_visible(x, everything, "packed", everything[0].numel()).mean(dim=(2, 3)))
+    found = [pooled(encoder, enlarge_images(batch, size)) for batch in images.split(_BATCH)]
     encoder.train(training)
     return torch.cat(found)
 

@@ -1,4 +1,8 @@
-"""Every number that was chosen for the experiments; chosen before any result was seen, the same for every arm."""
+"""Every number that was chosen for the experiments, the same for every arm.
+
+All were chosen before any result was seen but one. After 150 steps of UperNet every transfer had the mIoU of a
+predictor that never looks at the image (7.0 %), so ``transfer_steps`` was raised to the demo's number, for all of them.
+"""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -29,7 +33,7 @@ class Settings:
         probe_train: Images with labels for k-NN and the linear probe.
         test: Test images.
         distance_images: Test images on which cosine distance is measured.
-        transfer_steps: Steps of the demo's UperNet.
+        transfer_steps: Steps of the demo's UperNet, as many as the demo takes.
     """
 
     depths: tuple[int, ...] = (2, 2, 4, 2)
@@ -51,7 +55,7 @@ class Settings:
     probe_train: int = 3000
     test: int = 3000
     distance_images: int = 256
-    transfer_steps: int = 150
+    transfer_steps: int = 900
 
     def as_json(self) -> dict[str, object]:
         """Return the settings as JSON gives them back, to compare with those of a result on disk."""

@@ -48,3 +48,17 @@ def test_comparisons_name_what_is_run():
     assert set(compared) == set(names)
     assert {column for comparison in COMPARISONS for column in comparison.columns} <= set(COLUMNS)
     assert {transfer.pretrained for transfer in TRANSFERS} - {None} <= set(BY_NAME)
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.name)
+def test_a_number_or_variant_in_a_name_is_that_of_the_arm(arm):
+    kind, _, value = arm.name.partition("-")
+    assert arm.mask_ratio == (float(value) if kind == "mask" else 0.6)
+    expected = {
+        "mean": {"aggregation": "mean"},
+        "l1": {"aggregation": "l1"},
+        "standardise": {"normalisation": "standardise"},
+        "sum": {"normalisation": "sum"},
+        "no-residual": {"residual": False},
+    }
+    assert arm.backbone.get("grn") == (expected[value] if kind == "grn" else None)

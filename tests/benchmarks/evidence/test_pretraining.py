@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.evidence.arms import ARMS
-from benchmarks.evidence.pretraining import flip_some, make_optimizer, pretrain, warmup_cosine
+from benchmarks.evidence.pretraining import flip_some, make_optimizer, make_schedule, pretrain
 from tests.benchmarks.evidence.examples import TINY, digits
 
 V2 = ARMS[1]
@@ -38,13 +38,13 @@ def test_measuring_at_the_moments_changes_nothing():
 def test_the_schedule_is_a_warm_up_and_half_a_cosine():
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=2.0)
-    schedule = warmup_cosine(optimizer, 100)
+    schedule = make_schedule(optimizer, 100)
     rates = []
     for _ in range(100):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
-    assert rates[:5] == pytest.approx([2 * (i + 1) / 6 for i in range(5)])
+    assert rates[:5] == pytest.approx([2 * i / 5 for i in range(5)])
     assert rates[5:] == pytest.approx([1 + math.cos(math.pi * i / 95) for i in range(95)])
 
 

@@ -38,7 +38,7 @@ def draw_distances(results: Results, path: Path) -> None:
         axes.set_xlabel("block")
         axes.grid(alpha=0.3)
     panels[0, 0].set_ylabel("feature cosine distance")
-    panels[0, -1].legend(fontsize=8)
+    panels[0, 0].legend(fontsize=8)
     _save(figure, path)
 
 

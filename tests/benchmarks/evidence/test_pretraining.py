@@ -52,6 +52,7 @@ def test_matrices_are_decayed_and_vectors_are_not():
     model, _ = pretrain(V2, digits()[0], 0, replace(TINY, pretrain_steps=1), lambda *_: None)
     decayed, spared = make_optimizer(model, 1e-3, (0.9, 0.95)).param_groups
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.05, 0)
+    assert decayed["betas"] == (0.9, 0.95)  # table 8
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert len(decayed["params"]) + len(spared["params"]) == len(names)
     assert all(names[id(p)].endswith("weight") for p in decayed["params"])

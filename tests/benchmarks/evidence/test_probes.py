@@ -1,5 +1,7 @@
 """What is measured of an encoder is what the encoder computes on whole images."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
@@ -49,6 +51,20 @@ def test_probes_use_their_own_images(encoder):
     assert found["knn"] == pytest.approx(oracle.fit(x, train[1]).score(x_test, test[1]), abs=1 / 50)
     assert found["probe_penalty"] in TINY.probe_penalties
     assert 1 <= found["rank_me"] <= 32
+
+
+def test_the_penalty_is_chosen_on_the_held_out_images(encoder, monkeypatch):
+    seen = []
+
+    def recorded(x, y, x_of, y_of, penalty):
+        seen.append((len(x_of), penalty))
+        return penalty
+
+    monkeypatch.setattr("benchmarks.evidence.probes.linear_probe_accuracy", recorded)
+    images, labels = digits(240)
+    train, held_out, test = ((images[part], labels[part]) for part in (slice(150), slice(150, 190), slice(190, 240)))
+    probe(encoder, train, held_out, test, replace(TINY, probe_penalties=(0.1, 0.3, 0.2)))
+    assert seen == [(40, 0.1), (40, 0.3), (40, 0.2), (50, 0.3)]
 
 
 def test_the_best_choice_is_the_first_of_the_highest():

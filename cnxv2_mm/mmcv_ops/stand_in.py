@@ -20,6 +20,8 @@ NAME = "mmcv._ext"
 
 # Operator name in mmcv._ext -> file of this package that implements it.
 IMPLEMENTED_IN = {
+    "box_iou_quadri": "rotated_boxes",
+    "box_iou_rotated": "rotated_boxes",
     "carafe_backward": "carafe",
     "carafe_forward": "carafe",
     "carafe_naive_backward": "carafe",
@@ -35,6 +37,8 @@ IMPLEMENTED_IN = {
     "ms_deform_attn_forward": "ms_deform_attn",
     "nms": "nms",
     "nms_match": "nms",
+    "nms_quadri": "rotated_boxes",
+    "nms_rotated": "rotated_boxes",
     "psamask_backward": "psa_mask",
     "psamask_forward": "psa_mask",
     "roi_align_backward": "roi_align",

@@ -20,6 +20,8 @@ NAME = "mmcv._ext"
 
 # Operator name in mmcv._ext -> file of this package that implements it.
 IMPLEMENTED_IN = {
+    "active_rotated_filter_backward": "rotated_features",
+    "active_rotated_filter_forward": "rotated_features",
     "box_iou_quadri": "rotated_boxes",
     "box_iou_rotated": "rotated_boxes",
     "carafe_backward": "carafe",
@@ -56,6 +58,8 @@ IMPLEMENTED_IN = {
     "roi_align_rotated_forward": "roi_align_rotated",
     "roi_pool_backward": "roi_pool",
     "roi_pool_forward": "roi_pool",
+    "rotated_feature_align_backward": "rotated_features",
+    "rotated_feature_align_forward": "rotated_features",
     "sigmoid_focal_loss_backward": "focal_loss",
     "sigmoid_focal_loss_forward": "focal_loss",
     "softmax_focal_loss_backward": "focal_loss",

@@ -12,6 +12,7 @@ one set of names, called ours. In the order in which to read the files:
 - ``translate``: from any dialect to our names, and back.
 - ``files``: tensors out of a file, without running code that is in it.
 - ``hub_config``: what the ``config.json`` beside a file says about it.
+- ``norm_eps``: the eps of a file's norms and of a model's.
 - ``read``: from a file to a whole network with our names.
 - ``load``: from a file into a model.
 - ``initialiser``: the same for a config, ``init_cfg=dict(type='cnxv2_mm.Pretrained', ...)``.

@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from cnxv2_mm.checkpoints.architecture import infer, part_of, shorten
+from cnxv2_mm.checkpoints.norm_eps import check_eps, find_eps_of_model
 from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.checkpoints.translate import BESIDE, OTHER_HEADS, Translation, to_ours
 from cnxv2_mm.feature_norms import ResponseNorm
@@ -30,9 +31,9 @@ def load(
     The file must have every tensor of the backbone; only output norms may be missing. The classifier or the decoder of
     the model is filled if that of the file has the same tensors with the same shapes. The model itself may be of
     another library: its names may be of any dialect. Modules that were filled count as initialised, so that an
-    ``init_cfg`` of their own has no effect. The exact GELU and norms with eps 1e-6 are assumed, since no tensor shows
-    them; see :func:`cnxv2_mm.checkpoints.read.read_network`. No tensor shows which parts GRN has (the backbone's
-    ``grn``) either: those of the model are taken.
+    ``init_cfg`` of their own has no effect. No tensor shows the activation, the eps of the norms (the backbone's
+    ``norm_eps``) and which parts GRN has (its ``grn``): those of the model are taken. Where the file's eps is known all
+    the same (:func:`cnxv2_mm.checkpoints.read.read_network`), the model's must be the same.
 
     Args:
         model: The model to fill.
@@ -40,15 +41,16 @@ def load(
         prefix: What stands before the names of the network in the file; needed if the file holds several networks.
         entry: The entry of the file that holds the weights; None for the averaged weights, if the file has any.
         trust_pickle: Read the file even if it then runs code that is in it.
-        grn: The one difference that is allowed between the backbones, for table 2f of ConvNeXt V2 (arXiv 2301.00808):
-            'drop' leaves out the GRN of the file, which the model must not have; 'add' leaves that of the model as
+        grn: A difference between the backbones that is allowed, for table 2f of ConvNeXt V2 (arXiv 2301.00808): 'drop'
+            leaves out the GRN of the file, which the model must not have; 'add' leaves that of the model as
             initialised, which the file must not have. So with what stands in the place of GRN.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file cannot be read, does not hold one whole network, holds another network than the model, or
-            has numbers beyond the range of the model's type; or the model is on the meta device; or ``grn`` is another
-            word, or asks for a difference that is not there. The model is unchanged then.
+            norms with another eps, or has numbers beyond the range of the model's type; or the model is on the meta
+            device; or ``grn`` is another word, or asks for a difference that is not there. The model is
+            unchanged then.
     """
     source = f"checkpoint={os.fspath(checkpoint)!r}"
     if grn not in (None, "drop", "add"):
@@ -72,6 +74,10 @@ def load(
             "layer_scale_init_value to those of the checkpoint, or choose another checkpoint"
             f"{'' if bool(_grn_of(own)) == bool(_grn_of(file)) else _GRN_HINT}"
         )
+    try:
+        check_eps(model, own, architecture)
+    except ValueError as error:
+        raise ValueError(f"{source} does not fit: {error}") from error
     unfit = {part for part in _HEADS if not _fits(part, own, file)}
     used = [name for name in own.tensors if name in file.tensors and part_of(name) not in unfit]
     tensors = {own.origins[name]: file.tensors[name].reshape(state[own.origins[name]].shape) for name in used}
@@ -87,14 +93,17 @@ def load(
     fresh += [name for reason in OTHER_HEADS for name in own.dropped.get(reason, [])]
     unused = Counter(part_of(name) or "unbuilt stages" for name in file.tensors if name not in used)
     unused.update({reason: len(names) for reason, names in file.dropped.items()})
-    variants = {f", {module!r} as GRN" for module in model.modules() if isinstance(module, ResponseNorm)}
+    assumed = ["exact GELU"]
+    if architecture.norm_eps is None:
+        assumed.append(f"norms with eps {', '.join(map(str, find_eps_of_model(model, own)))}")
+    assumed += sorted({f"{module!r} as GRN" for module in model.modules() if isinstance(module, ResponseNorm)})
     details = ", ".join(f"{number} {what}" for what, number in unused.items())
     print_log(
         f"{type(model).__name__}: {len(used)} of {len(own.tensors)} tensors from {os.fspath(checkpoint)}"
         f"{f' [{entry}]' if entry else ''}, {file.dialect.name}, {architecture}\n"
         f"  left as initialised: {', '.join(fresh) or 'none'}{_describe_unfit(unfit, own, file)}\n"
         f"  not used from the file: {unused.total()} tensors{f' ({details})' if details else ''}\n"
-        f"  assumed, since no tensor shows them: exact GELU, norms with eps 1e-6{''.join(sorted(variants))}",
+        f"  assumed, since no tensor shows {'it' if len(assumed) == 1 else 'them'}: {', '.join(assumed)}",
         logger="current",
     )
 

@@ -14,6 +14,7 @@ one set of names, called ours. In the order in which to read the files:
 - ``hub_config``: what the ``config.json`` beside a file says about it.
 - ``norm_eps``: the eps of a file's norms and of a model's.
 - ``read``: from a file to a whole network with our names.
+- ``stem``: from three input channels to another number of them.
 - ``load``: from a file into a model.
 - ``initialiser``: the same for a config, ``init_cfg=dict(type='cnxv2_mm.Pretrained', ...)``.
 - ``target``: writes a file, completely or not at all.

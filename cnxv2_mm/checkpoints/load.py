@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from cnxv2_mm.checkpoints.architecture import infer, part_of, shorten
 from cnxv2_mm.checkpoints.norm_eps import check_eps, find_eps_of_model
 from cnxv2_mm.checkpoints.read import read_network
+from cnxv2_mm.checkpoints.stem import can_inflate, channels_of_stem, settle_stem
 from cnxv2_mm.checkpoints.translate import BESIDE, OTHER_HEADS, Translation, to_ours
 from cnxv2_mm.feature_norms import ResponseNorm
 
 _HEADS = ("classifier", "decoder")
 _GRN_HINT = "; to drop or add GRN on purpose, set grn='drop' or 'add' of cnxv2_mm.Pretrained"
+_STEM_HINT = "; to spread the stem's three channels over {} on purpose, set stem='inflate' of cnxv2_mm.Pretrained"
 
 
 def load(
@@ -25,6 +27,7 @@ def load(
     entry: str | None = None,
     trust_pickle: bool = False,
     grn: str | None = None,
+    stem: str | None = None,
 ) -> None:
     """Copy a network into a backbone, or into the model around one, and log what was used.
 
@@ -44,17 +47,21 @@ def load(
         grn: A difference between the backbones that is allowed, for table 2f of ConvNeXt V2 (arXiv 2301.00808): 'drop'
             leaves out the GRN of the file, which the model must not have; 'add' leaves that of the model as
             initialised, which the file must not have. So with what stands in the place of GRN.
+        stem: Another difference that is allowed: with 'inflate' the stem of the file, which must be for three input
+            channels, is spread over another number of them (:func:`cnxv2_mm.checkpoints.stem.inflate`).
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file cannot be read, does not hold one whole network, holds another network than the model, or
             norms with another eps, or has numbers beyond the range of the model's type; or the model is on the meta
-            device; or ``grn`` is another word, or asks for a difference that is not there. The model is
+            device; or ``grn`` or ``stem`` is another word, or asks for a difference that is not there. The model is
             unchanged then.
     """
     source = f"checkpoint={os.fspath(checkpoint)!r}"
     if grn not in (None, "drop", "add"):
         raise ValueError(f"grn={grn!r} must be 'drop', 'add' or None")
+    if stem not in (None, "inflate"):
+        raise ValueError(f"stem={stem!r} must be 'inflate' or None")
     state = model.state_dict()
     if any(isinstance(tensor, Tensor) and tensor.is_meta for tensor in state.values()):
         raise ValueError(
@@ -67,12 +74,14 @@ def load(
     except ValueError as error:
         raise ValueError(f"this {type(model).__name__} cannot be filled from {source}: {error}") from error
     fresh_grn = _settle_grn(grn, own, file)
+    inflated = settle_stem(stem, own, file)
     if problems := _find_misfits(own, file, fresh_grn):
         raise ValueError(
             f"{source}, read as {file.dialect.name} ({architecture}), does not fit this backbone "
             f"({infer(own.tensors)}); tensors: {', '.join(problems)}; set arch, in_channels, use_grn, grn and "
             "layer_scale_init_value to those of the checkpoint, or choose another checkpoint"
             f"{'' if bool(_grn_of(own)) == bool(_grn_of(file)) else _GRN_HINT}"
+            f"{_STEM_HINT.format(channels_of_stem(own)) if can_inflate(own, file) else ''}"
         )
     try:
         check_eps(model, own, architecture)
@@ -101,7 +110,7 @@ def load(
     print_log(
         f"{type(model).__name__}: {len(used)} of {len(own.tensors)} tensors from {os.fspath(checkpoint)}"
         f"{f' [{entry}]' if entry else ''}, {file.dialect.name}, {architecture}\n"
-        f"  left as initialised: {', '.join(fresh) or 'none'}{_describe_unfit(unfit, own, file)}\n"
+        f"  left as initialised: {', '.join(fresh) or 'none'}{_describe_unfit(unfit, own, file)}{inflated}\n"
         f"  not used from the file: {unused.total()} tensors{f' ({details})' if details else ''}\n"
         f"  assumed, since no tensor shows {'it' if len(assumed) == 1 else 'them'}: {', '.join(assumed)}",
         logger="current",

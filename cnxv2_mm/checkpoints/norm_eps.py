@@ -37,7 +37,7 @@ def find_eps_of_file(
     """
     eps = read_hub_config(path, dialect) if path is not None else None
     if eps is None and zoo.is_name(name := os.fspath(checkpoint)) and not Path(name).is_file():
-        return LAYER_NORM_EPS
+        eps = zoo.find_weight(name).backbone.get("norm_eps", LAYER_NORM_EPS)
     return find_eps_by_size(dialect, architecture) if eps is None else eps
 
 

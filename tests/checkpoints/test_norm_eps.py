@@ -87,14 +87,31 @@ def test_an_eps_of_1e_6_that_is_known_is_not_loaded_into_another(tmp_path):
     load(ConvNeXtV2(ARCH, **V1), tmp_path / "model.safetensors")
 
 
-@pytest.mark.parametrize("name", ["convnextv2_atto_in1k", "timm:convnextv2_atto_in1k"])
-def test_a_name_of_the_zoo_tells_it(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "eps"),
+    [
+        ("convnextv2_atto_in1k", 1e-6),
+        ("timm:convnextv2_atto_in1k", 1e-6),
+        ("convnext_tiny.dinov3_lvd1689m", 1e-6),
+        ("convnext_xxlarge.clip_laion2b_soup", 1e-5),
+    ],
+)
+def test_a_name_of_the_zoo_tells_it(name, eps, tmp_path, monkeypatch):
+    """Oracle: the module that timm builds by such a name."""
+    size = name.rpartition(":")[2].partition(".")[0].removesuffix("_in1k")
+    assert timm.create_model(size, depths=SMALL.depths, dims=SMALL.channels).stem[1].eps == eps
     torch.save(in_dialect(random_network(), "official"), tmp_path / "file.pth")
     monkeypatch.setattr(zoo, "fetch", lambda text: tmp_path / "file.pth")
-    with pytest.raises(ValueError, match=rf"checkpoint='{name}' does not fit: .* set norm_eps=1e-06 of the backbone"):
-        load(ConvNeXtV2(ARCH, norm_eps=1e-5), name)
-    load(ConvNeXtV2(ARCH), name)
-    assert read_network(name)[1].norm_eps == 1e-6
+    with pytest.raises(ValueError, match=rf"checkpoint='{name}' does not fit: .* set norm_eps={eps} of the backbone"):
+        load(ConvNeXtV2(ARCH, norm_eps=1e-4), name)
+    load(ConvNeXtV2(ARCH, norm_eps=eps), name)
+    assert read_network(name)[1].norm_eps == eps
+
+
+def test_a_file_of_such_a_name_is_not_the_zoo_s(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(in_dialect(random_network(), "official"), "convnextv2_atto_in1k")
+    assert read_network("convnextv2_atto_in1k")[1].norm_eps is None
 
 
 def test_the_size_tells_it(timm_file, tmp_path, monkeypatch):

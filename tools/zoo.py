@@ -18,11 +18,10 @@ from rich.table import Table
 from cnxv2_mm import command_line, zoo
 
 _DENSE = ("dinov3", "eupe")  # trained for features of every cell
-_PRE_TRAINED = ("fcmae", "in22k", "in12k", "clip", *_DENSE)
 # Task -> which weights are for it. As the paper starts: detectors from weights that never saw ImageNet-1k's labels (its
 # table 6), segmenters from weights that did (its appendix A.4).
 TASKS: dict[str, Callable[[zoo.Weight], bool]] = {
-    "detection": lambda weight: weight.training in _PRE_TRAINED,
+    "detection": lambda weight: not weight.training.endswith("in1k"),
     "segmentation": lambda weight: weight.training.endswith("in1k") or weight.training in _DENSE,
     "classification": lambda weight: weight.classes > 0,
 }

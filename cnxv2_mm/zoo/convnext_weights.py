@@ -8,7 +8,8 @@ Sources:
 - ``convnext_base.laion400m_s13b_b51k``, which timm does not have: open_clip 3.3.0, pretrained.py.
 
 Left out is what :class:`cnxv2_mm.ConvNeXtV2` cannot be: other stems (``_ols``), RMS norms (``_rms``), the tanh formula
-of GELU (``test_...``). ``tests/zoo/test_convnext_weights.py`` names each with its reason.
+of GELU (``test_...``); and ``_hnf``, whose classifier wants the final norm before the pooling.
+``tests/zoo/test_convnext_weights.py`` names each with its reason.
 """
 
 import re
@@ -48,7 +49,6 @@ _TAGS = {
         "dinov3_lvd1689m",
         "eupe_lvd1689m",
     ),
-    "convnext_tiny_hnf": ("a2h_in1k",),
     "convnext_small": (
         "fb_in1k",
         "fb_in22k_ft_in1k",

@@ -67,7 +67,7 @@ _ROWS = (
 def weights() -> Iterator[Weight]:
     """Yield the weights, named ``convnextv2_<size>_<training>``, followed by ``_<resolution>`` unless that is 224."""
     for size, training, resolution, paper_top1, again_top1, again_top5, sha256 in _ROWS:
-        accuracies = ()
+        accuracies: tuple[Accuracy, ...] = ()
         if paper_top1 is not None and again_top1 is not None:
             accuracies = (
                 Accuracy(f"arXiv 2301.00808, table {_PAPER_TABLE[training]}", paper_top1),

@@ -26,6 +26,7 @@ LEFT_OUT = {
     "convnext_femto_ols": {"stem"},
     "convnext_pico_ols": {"stem"},
     "convnext_nano_ols": {"stem"},
+    "convnext_tiny_hnf": {"final norm"},
     "convnext_zepto_rms": {"norm"},
     "convnext_zepto_rms_ols": {"stem", "norm"},
     "test_convnext": {"activation"},
@@ -46,6 +47,8 @@ def differences(model: nn.Module) -> set[str]:
     found = set()
     if model.stem[0].kernel_size != (4, 4):
         found.add("stem")
+    if not isinstance(model.norm_pre, nn.Identity):
+        found.add("final norm")
     for block in (module for module in model.modules() if isinstance(module, convnext.ConvNeXtBlock)):
         if not isinstance(block.norm, nn.LayerNorm):
             found.add("norm")

@@ -4,7 +4,7 @@ from cnxv2_mm.zoo.table import TIMM_NAMES
 
 def test_the_table_is_all_rows_by_name():
     assert all(weight.name == name for name, weight in WEIGHTS.items())
-    assert len(WEIGHTS) == 26 + 67 + 4
+    assert len(WEIGHTS) == 26 + 66 + 4
     assert {weight.training for weight in WEIGHTS.values()} == set(TRAININGS)
     assert {source for weight in WEIGHTS.values() for source in weight.files} == set(SOURCES)
 

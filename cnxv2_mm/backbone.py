@@ -56,6 +56,7 @@ class ConvNeXtV2Block(nn.Module):
         layer_scale_init_value: First value of V1's per-channel scale of the branch; 0 leaves the scale out.
         dilation: Cells between the taps of the convolution, 1 for neighbours; the map keeps its size.
         grn: What stands in the place of GRN, see :func:`cnxv2_mm.feature_norms.build_feature_norm`.
+        norm_eps: The eps of the layer norm.
     """
 
     def __init__(
@@ -66,12 +67,13 @@ class ConvNeXtV2Block(nn.Module):
         layer_scale_init_value: float = 0.0,
         dilation: int = 1,
         grn: str | Mapping[str, Any] = "grn",
+        norm_eps: float = LAYER_NORM_EPS,
     ) -> None:
         super().__init__()
         self.dwconv = nn.Conv2d(
             channels, channels, kernel_size=7, padding=3 * dilation, dilation=dilation, groups=channels
         )
-        self.norm = nn.LayerNorm(channels, eps=LAYER_NORM_EPS)
+        self.norm = nn.LayerNorm(channels, eps=norm_eps)
         self.pwconv1 = nn.Linear(channels, 4 * channels)
         self.grn = build_feature_norm(grn, 4 * channels, use_grn)
         self.pwconv2 = nn.Linear(4 * channels, channels)
@@ -128,6 +130,8 @@ class ConvNeXtV2(BaseModule):
         grn: What stands in the place of GRN, for the paper's ablations: 'grn' for GRN itself; a dict with any of
             ``aggregation``, ``normalisation`` and ``residual`` for other parts of it; 'lrn', 'bn', 'ln', 'se' or 'cbam'
             for the baselines (``cnxv2_mm.feature_norms``). Only GRN itself runs fused.
+        norm_eps: The eps of every layer norm, above 0: 1e-6 in the papers, 1e-5 in CLIP's xxlarge. GRN, and what
+            stands in its place, keep theirs. No tensor shows it: set the one that the weights were trained with.
         init_cfg: Weights to start from, ``dict(type='Pretrained', checkpoint=...)``: a file, an address or a name in
             ``cnxv2_mm.zoo``, in any dialect (:class:`cnxv2_mm.checkpoints.Pretrained`, also under its own name). Every
             tensor of the backbone must be in the file; only output norms may be missing. None keeps the random
@@ -155,6 +159,7 @@ class ConvNeXtV2(BaseModule):
         layer_scale_init_value: float = 0.0,
         output_stride: int = LAST_STRIDE,
         grn: str | Mapping[str, Any] = "grn",
+        norm_eps: float = LAYER_NORM_EPS,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(make_strict(init_cfg))
@@ -168,6 +173,7 @@ class ConvNeXtV2(BaseModule):
         ):
             check_argument(name, value, bool, "True or False")
         check_argument("layer_scale_init_value", layer_scale_init_value, float, "a number; 0 leaves the scale out")
+        check_argument("norm_eps", norm_eps, float, "a number above 0", lambda eps: 0 < eps < float("inf"))
         check_argument("output_stride", output_stride, int, "8, 16 or 32", STRIDES[1:].__contains__)
         self.depths = variant.depths
         self.channels = variant.channels
@@ -193,7 +199,7 @@ class ConvNeXtV2(BaseModule):
 
         stem = nn.Sequential(
             nn.Conv2d(in_channels, self.channels[0], kernel_size=STEM_STRIDE, stride=STEM_STRIDE),
-            nn.LayerNorm(self.channels[0], eps=LAYER_NORM_EPS),
+            nn.LayerNorm(self.channels[0], eps=norm_eps),
         )
         self.downsample_layers = nn.ModuleList([stem])
         for i in range(1, self.num_stages):
@@ -201,19 +207,19 @@ class ConvNeXtV2(BaseModule):
             conv = nn.Conv2d(
                 before, after, kernel_size=2, stride=strides[i] // strides[i - 1], dilation=dilations[i - 1]
             )
-            self.downsample_layers.append(nn.Sequential(nn.LayerNorm(before, eps=LAYER_NORM_EPS), conv))
+            self.downsample_layers.append(nn.Sequential(nn.LayerNorm(before, eps=norm_eps), conv))
 
         rates = iter(torch.linspace(0, drop_path_rate, sum(self.depths), device="cpu").tolist())
         sizes = list(zip(self.depths, self.channels, dilations, strict=True))[: self.num_stages]
         self.stages = nn.ModuleList(
             nn.ModuleList(
-                ConvNeXtV2Block(width, next(rates), use_grn, layer_scale_init_value, dilation, grn)
+                ConvNeXtV2Block(width, next(rates), use_grn, layer_scale_init_value, dilation, grn, norm_eps)
                 for _ in range(depth)
             )
             for depth, width, dilation in sizes
         )
         for i in self.out_indices:
-            self.add_module(f"norm{i}", nn.LayerNorm(self.channels[i], eps=LAYER_NORM_EPS))
+            self.add_module(f"norm{i}", nn.LayerNorm(self.channels[i], eps=norm_eps))
         self.apply(initialise)
         self._freeze()
 

@@ -11,8 +11,10 @@ from cnxv2_mm import FCMAE, ConvNeXtV2, zoo
 from cnxv2_mm.checkpoints import DIALECTS
 from tests.test_structure import ROOT
 from tests.tools.conftest import load_tool
+from tests.zoo.test_convnext_weights import LEFT_OUT
 
 TEXT = (ROOT / "docs" / "weights.md").read_text()
+SHOWN = re.findall(r"```python\n(# .*?)```", TEXT, flags=re.DOTALL)
 LIST, LOG, CONVERSION = re.findall(r"```text\n(.*?)```", TEXT, flags=re.DOTALL)
 CHECKPOINT = "work_dirs/my_pretraining/epoch_100.pth"
 
@@ -31,8 +33,26 @@ def pre_trained(tmp_path, monkeypatch):
 
 
 def test_the_list_is_what_the_command_prints(capsys):
-    load_tool("zoo").main(["list", "--size", "tiny"])
+    load_tool("zoo").main(["list", "--task", "detection", "--commercial", "--size", "tiny"])
     assert lines(LIST) == lines(capsys.readouterr().out)
+
+
+def test_the_config_is_what_the_command_prints(capsys):
+    load_tool("zoo").main(["show", "convnext_tiny.dinov3_lvd1689m"])
+    (shown,) = SHOWN
+    assert lines(shown) == lines(capsys.readouterr().out)
+
+
+def test_every_weight_is_counted_and_every_licence_named():
+    (count,) = re.findall(r"that our network can hold, (\d+) in all", TEXT)
+    assert int(count) == len(zoo.WEIGHTS)
+    licences = TEXT.split("## Licence")[1].split("\n## ")[0]
+    assert all(licence in licences for licence in zoo.COMMERCIAL)
+
+
+def test_what_is_left_out_is_named():
+    left_out = TEXT.split("Not in the zoo")[1]
+    assert set(re.findall(r"`(\w*convnext\w*)`", left_out)) == set(LEFT_OUT)
 
 
 def test_the_conversion_is_what_the_command_prints(pre_trained, capsys):
@@ -55,10 +75,11 @@ def test_the_tables_have_every_dialect_source_and_training():
     assert sorted(sources) == sorted(zoo.SOURCES)
     row = r"^\| `(convnextv2_tiny_((?:in22k_)?(?:in1k|fcmae))(_384)?)` \|.*\((.*)\) \|$"
     numbers = {"four": 4, "five, and one": 6, "eight": 8}
+    of_v2 = [weight for weight in zoo.WEIGHTS.values() if weight.version == 2]
     found = 0
     for name, training, large, count in re.findall(row, TEXT, flags=re.MULTILINE):
         assert name in zoo.WEIGHTS
-        alike = [w for w in zoo.WEIGHTS.values() if w.training == training and (w.resolution > 224) == bool(large)]
+        alike = [w for w in of_v2 if w.training == training and (w.resolution > 224) == bool(large)]
         assert len(alike) == numbers[count]
         found += len(alike)
-    assert found == len(zoo.WEIGHTS)
+    assert found == len(of_v2)

@@ -1,13 +1,14 @@
-"""List the published ConvNeXt V2 weights, or download one. They are CC-BY-NC 4.0: no commercial use.
+"""List the published ConvNeXt weights, show the config that starts from one, or download one. Each has its licence.
 
-python tools/zoo.py list --size tiny --training fcmae
+python tools/zoo.py list --task detection --commercial --size tiny
+python tools/zoo.py show convnext_tiny.dinov3_lvd1689m
 python tools/zoo.py download convnextv2_tiny_fcmae --to checkpoints
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,42 @@ from rich.table import Table
 
 from cnxv2_mm import command_line, zoo
 
+_DENSE = ("dinov3", "eupe")  # trained for features of every cell
+# Task -> which weights are for it. As the paper starts: detectors from weights that never saw ImageNet-1k's labels (its
+# table 6), segmenters from weights that did (its appendix A.4).
+TASKS: dict[str, Callable[[zoo.Weight], bool]] = {
+    "detection": lambda weight: not weight.training.endswith("in1k"),
+    "segmentation": lambda weight: weight.training.endswith("in1k") or weight.training in _DENSE,
+    "classification": lambda weight: weight.classes > 0,
+}
+_TASK_HELP = (
+    "weights that people start from: detection, those without fine-tuning on ImageNet-1k; segmentation, those with it, "
+    "and DINOv3 and EUPE; classification, those with a classifier"
+)
+
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=f"The published ConvNeXt V2 weights ({zoo.LICENCE}).")
+    parser = argparse.ArgumentParser(description="The published ConvNeXt weights, each under a licence of its own.")
     commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="the weights, their accuracies and their addresses")
+    listing = commands.add_parser("list", help="the weights, their accuracies and licences")
     weights = zoo.WEIGHTS.values()
+    listing.add_argument(
+        "--commercial",
+        action="store_true",
+        help="leave out weights whose licence forbids commercial use; read those that have their own licence",
+    )
+    listing.add_argument("--task", choices=list(TASKS), help=_TASK_HELP)
     listing.add_argument("--size", choices=list(dict.fromkeys(weight.size for weight in weights)))
     listing.add_argument(
         "--training", choices=list(zoo.TRAININGS), help="; ".join(f"{k}: {v}" for k, v in zoo.TRAININGS.items())
     )
     listing.add_argument("--resolution", type=int, choices=sorted({weight.resolution for weight in weights}))
-    listing.add_argument("--source", choices=zoo.SOURCES, help="only weights of this source (%(choices)s)")
+    listing.add_argument(
+        "--source", choices=zoo.SOURCES, help="only weights of this source (%(choices)s), with their addresses"
+    )
     listing.add_argument("--json", action="store_true", help="all that is known of them, for programs")
+    showing = commands.add_parser("show", help="what is known of a weight, and the config that starts from it")
+    showing.add_argument("name", help="convnext_tiny.dinov3_lvd1689m; timm:convnextv2_tiny_fcmae for another source")
     fetching = commands.add_parser("download", help="download a weight unless it is there, and print its file")
     fetching.add_argument(
         "name", help="convnextv2_tiny_fcmae; timm:convnextv2_tiny_fcmae for another source; or an address"
@@ -46,39 +70,74 @@ def choose(args: argparse.Namespace) -> list[zoo.Weight]:
         and args.training in (None, weight.training)
         and args.resolution in (None, weight.resolution)
         and (args.source is None or args.source in weight.files)
+        and (args.task is None or TASKS[args.task](weight))
+        and not (args.commercial and weight.commercial == "no")
     ]
 
 
 def as_json(weight: zoo.Weight) -> dict[str, Any]:
-    """Return all that is known of a weight; a hash that is not published is null."""
-    properties = ("name", "parameters", "licence", "paper_table")
-    return {
-        **{name: getattr(weight, name) for name in properties},
-        **asdict(weight),
-        "files": {source: asdict(file) for source, file in weight.files.items()},
-    }
+    """Return all that is known of a weight; a hash or an accuracy that is not published is null."""
+    properties = ("parameters", "commercial", "backbone")
+    return {**asdict(weight), **{name: getattr(weight, name) for name in properties}}
 
 
-def as_table(weights: Iterable[zoo.Weight], source: str) -> Table:
-    table = Table(caption=f"All weights are {zoo.LICENCE}: no commercial use. Accuracies: ImageNet-1k validation, %.")
+def as_table(weights: Iterable[zoo.Weight], source: str | None) -> Table:
+    table = Table(caption="top-1: ImageNet-1k validation, %, as published; none was measured here.")
     table.add_column("name", no_wrap=True)
-    for heading in ("pixels", "million\nparameters", "top-1\n(paper)", "top-1 / top-5\n(mmpretrain)"):
+    for heading in ("million\nparameters", "pixels", "top-1"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("SHA-256", no_wrap=True)
-    table.add_column(f"address ({source})", overflow="fold")
+    table.add_column("commercial\nuse", no_wrap=True)
+    table.add_column("licence", no_wrap=True)
+    if source is not None:
+        table.add_column("SHA-256", no_wrap=True)
+        table.add_column(f"address ({source})", overflow="fold")
     for weight in weights:
-        file = weight.files[source]
-        again = f"{weight.mmpretrain_top1} / {weight.mmpretrain_top5}" if weight.mmpretrain_top1 else "-"
-        table.add_row(
+        row = [
             weight.name,
-            str(weight.resolution),
             f"{weight.parameters / 1e6:.1f}",
-            str(weight.paper_top1 or "-"),
-            again,
-            f"{file.sha256}..." if file.sha256 else "unknown",
-            f"{file.hub_id}\n{file.address}" if file.hub_id else file.address,
-        )
+            str(weight.resolution),
+            f"{weight.accuracies[0].top1:.1f}" if weight.accuracies else "-",
+            weight.commercial,
+            weight.licence,
+        ]
+        if source is not None:
+            file = weight.files[source]
+            row += [f"{file.sha256}..." if file.sha256 else "unknown", file.address]
+        table.add_row(*row)
     return table
+
+
+def as_config(weight: zoo.Weight, checkpoint: str) -> str:
+    """Return a config's model that starts from a weight, in Python, below comments with what is known of the weight."""
+    facts = {
+        "network": f"ConvNeXt V{weight.version}, {weight.size}, {weight.parameters / 1e6:.1f} million parameters",
+        "trained on": f"{zoo.TRAININGS[weight.training]}; {weight.resolution} x {weight.resolution} pixels",
+        "classifier": f"{weight.classes} classes" if weight.classes else "none",
+        **{
+            f"top-1 ({accuracy.source})": f"{accuracy.top1}" + (f", top-5 {accuracy.top5}" if accuracy.top5 else "")
+            for accuracy in weight.accuracies
+        },
+        "licence": f"{weight.licence}; commercial use: {weight.commercial}",
+        **{f"file ({source})": file.address for source, file in weight.files.items()},
+    }
+    arguments = ", ".join(f"{key}={_as_python(value)}" for key, value in weight.backbone.items())
+    return "\n".join(
+        [
+            *(f"# {what}: {fact}" for what, fact in facts.items()),
+            "# data_preprocessor: for mmdet and mmseg; mmpretrain says to_rgb in the place of bgr_to_rgb",
+            "model = dict(",
+            f"    data_preprocessor=dict(mean={list(weight.mean)}, std={list(weight.std)}, bgr_to_rgb=True),",
+            f'    backbone=dict(type="cnxv2_mm.ConvNeXtV2", {arguments},',
+            f'        init_cfg=dict(type="cnxv2_mm.Pretrained", checkpoint="{checkpoint}")),',
+            ")",
+        ]
+    )
+
+
+def _as_python(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"dict({', '.join(f'{key}={_as_python(entry)}' for key, entry in value.items())})"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -91,8 +150,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.exit("no published weight fits all of these options; leave one out")
         else:
             # In a file or a pipe there is no window to fit into.
-            console = command_line.console(width=None if sys.stdout.isatty() else 250)
-            console.print(as_table(weights, args.source or "official"))
+            console = command_line.console(width=None if sys.stdout.isatty() else 300)
+            console.print(as_table(weights, args.source))
+    elif args.command == "show":
+        zoo.find_file(args.name)  # refuses a source that does not have it
+        print(as_config(zoo.find_weight(args.name), args.name))
     else:
         print(zoo.fetch(args.name, args.to))
 

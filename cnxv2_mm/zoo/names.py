@@ -7,9 +7,12 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from cnxv2_mm.command_line import command
-from cnxv2_mm.zoo.table import SOURCES, WEIGHTS, File, Weight
+from cnxv2_mm.zoo.table import TIMM_NAMES, WEIGHTS
+from cnxv2_mm.zoo.weight import SOURCES, File, Weight
 
-_NAME = re.compile(r"(?:(?P<source>\w+):)?(?P<name>convnextv2_\w+)")
+_ENDINGS = "pt|pth|bin|safetensors|ckpt|pkl|pickle|tar|zip|json|py|ya?ml|txt"  # of files, and no tags of timm
+_NAME = re.compile(rf"(?:\w+:)?convnext(?:v2)?_\w+(?:\.(?!(?:{_ENDINGS})$)\w+)?")
+_SHOWN = 3  # names like one that is unknown
 # OpenMMLab's file names: <model>_<date>-<first eight digits of the SHA-256>.<ending>
 _OPENMMLAB_HASH = re.compile(r"_20\d{6}-([0-9a-f]{8})\.\w+$")
 _URL = re.compile(r"[!-~]+")  # printable ASCII without a space
@@ -18,8 +21,9 @@ _URL = re.compile(r"[!-~]+")  # printable ASCII without a space
 def is_name(text: str) -> bool:
     """Whether a text has the form of a name of the zoo, and is therefore no path.
 
-    Examples are ``convnextv2_tiny_in1k`` and ``timm:convnextv2_tiny_in1k``, without a folder and without the ending of
-    a file. A misspelt name has this form too; :func:`find_file` then suggests the right one.
+    Examples are ``convnextv2_tiny_in1k``, ``timm:convnextv2_tiny_in1k`` and ``convnext_tiny.dinov3_lvd1689m``, without
+    a folder and without the ending of a file. A misspelt name has this form too; :func:`find_file` then suggests the
+    right one.
     """
     return _NAME.fullmatch(text) is not None
 
@@ -27,24 +31,30 @@ def is_name(text: str) -> bool:
 def find_weight(name: str) -> Weight:
     """Return the weight that a name stands for; a source before the name is ignored.
 
+    timm's name of a weight of ConvNeXt V2, ``convnextv2_tiny.fcmae``, finds ``convnextv2_tiny_fcmae``.
+
     Raises:
         ValueError: There is no such weight. The text has similar names.
     """
     bare = name.rpartition(":")[2]
-    if bare not in WEIGHTS:
-        near = difflib.get_close_matches(bare, WEIGHTS, n=3)
+    weight = WEIGHTS.get(bare) or TIMM_NAMES.get(bare)
+    if weight is None:
+        names = [*WEIGHTS, *TIMM_NAMES]
+        longer = [other for other in names if bare and other.startswith(bare)]
+        near = longer[:_SHOWN] or difflib.get_close_matches(bare, names, n=_SHOWN)
         hint = f"did you mean {', '.join(near)}? " if near else ""
         raise ValueError(f"weight {name!r} is unknown; {hint}`{command('zoo')} list` shows them all")
-    return WEIGHTS[bare]
+    return weight
 
 
 def find_file(name_or_url: str) -> File:
     """Return the file that a name or an address stands for.
 
     Args:
-        name_or_url: A name of the zoo, which means the official file; a name with a source before it
-            (``mmpretrain:...``); or an http(s) address. For an address of the zoo all that is known of its file is
-            returned. For one that ends like OpenMMLab's, the hash is taken from the name of the file.
+        name_or_url: A name of the zoo, which means the first file of :attr:`Weight.files`, and timm's if the name is
+            timm's; a name with a source before it (``mmpretrain:...``); or an http(s) address. For an address of the
+            zoo all that is known of its file is returned. For one that ends like OpenMMLab's, the hash is taken from
+            the name of the file.
 
     Raises:
         ValueError: The weight or the source is unknown, the source does not have the weight, or the address is not
@@ -53,10 +63,10 @@ def find_file(name_or_url: str) -> File:
     if "://" in name_or_url:
         return _file_at(name_or_url)
     source, _, name = name_or_url.rpartition(":")
-    source = source or "official"
-    if source not in SOURCES:
+    if source and source not in SOURCES:
         raise ValueError(f"source {source!r} of weight {name_or_url!r} is unknown; choose one of {', '.join(SOURCES)}")
     files = find_weight(name).files
+    source = source or ("timm" if name in TIMM_NAMES else next(iter(files)))
     if source not in files:
         raise ValueError(f"{source} has no {name}; choose one of {', '.join(files)}")
     return files[source]

@@ -7,8 +7,10 @@ import torch
 from mmengine.logging import print_log
 
 from cnxv2_mm.zoo.download import download, find_flaw
-from cnxv2_mm.zoo.names import find_file, is_name
-from cnxv2_mm.zoo.table import LICENCE
+from cnxv2_mm.zoo.names import find_file, find_weight, is_name
+
+# What the licence says of commercial use, by Weight.commercial.
+_TERMS = {"yes": "commercial use allowed", "no": "no commercial use", "own licence": "read it before commercial use"}
 
 
 def fetch(name_or_url: str, folder: Path | None = None) -> Path:
@@ -34,7 +36,10 @@ def fetch(name_or_url: str, folder: Path | None = None) -> Path:
         if flaw is None:
             return target
         print_log(f"{target} will be replaced: {flaw}", logger="current", level=logging.WARNING)
-    terms = f" (weights: {LICENCE}, no commercial use)" if is_name(name_or_url) else ""
+    terms = ""
+    if is_name(name_or_url):
+        weight = find_weight(name_or_url)
+        terms = f" (weights: {weight.licence}, {_TERMS[weight.commercial]})"
     print_log(f"{target} comes from {file.address}{terms}", logger="current")
     download([file.address, *([file.mirror] if file.mirror else [])], target, file.sha256)
     return target

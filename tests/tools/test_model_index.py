@@ -3,11 +3,12 @@
 import pytest
 from modelindex.load_model_index import load
 
-from cnxv2_mm.zoo import WEIGHTS
+from cnxv2_mm.zoo.convnextv2_weights import weights
 from tests.test_structure import ROOT
 from tests.tools.conftest import load_tool
 
 model_index = load_tool("model_index")
+WEIGHTS = {weight.name: weight for weight in weights()}
 
 
 @pytest.mark.parametrize("path", model_index.index_files())
@@ -42,5 +43,6 @@ def test_every_accuracy_is_said_to_be_the_papers():
             assert model.results is None
             assert "Results From" not in model.metadata.data
         else:
-            assert [result.metrics for result in model.results] == [{"Top 1 Accuracy": weight.paper_top1}]
-            assert model.metadata.data["Results From"] == f"the paper, table {weight.paper_table}"
+            assert [result.metrics for result in model.results] == [{"Top 1 Accuracy": weight.accuracies[0].top1}]
+            table = 14 if weight.training == "in1k" else 15
+            assert model.metadata.data["Results From"] == f"arXiv 2301.00808, table {table}"

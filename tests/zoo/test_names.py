@@ -1,19 +1,31 @@
 import pytest
 
-from cnxv2_mm.zoo import SOURCES, WEIGHTS, find_file, find_weight, is_name
-from cnxv2_mm.zoo.table import File
+from cnxv2_mm.zoo import SOURCES, WEIGHTS, File, find_file, find_weight, is_name
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_every_weight_is_found_by_its_name_at_every_source(name):
     weight = find_weight(name)
+    assert is_name(name)
     assert weight.name == name
-    assert find_file(name) == find_file(f"official:{name}") == weight.files["official"]
+    default = "official" if weight.version == 2 else next(iter(weight.files))
+    assert find_file(name) == weight.files[default]
     for source, file in weight.files.items():
         assert is_name(f"{source}:{name}")
         assert find_weight(f"{source}:{name}") == weight
         assert find_file(f"{source}:{name}") == file
         assert find_file(file.address) == file  # with what is known of it
+
+
+def test_names_of_timm_mean_its_files():
+    """Those of V2 have short names too, which mean the official file; V1's have only these."""
+    for name in ("convnextv2_tiny.fcmae_ft_in1k", "convnext_tiny.fb_in1k", "convnext_xxlarge.clip_laion2b_soup"):
+        assert is_name(name)
+        assert find_file(name).address == f"https://huggingface.co/timm/{name}/resolve/main/model.safetensors"
+    weight = WEIGHTS["convnextv2_tiny_in1k"]
+    assert find_weight("convnextv2_tiny.fcmae_ft_in1k") == weight
+    assert find_file("official:convnextv2_tiny.fcmae_ft_in1k") == weight.files["official"]
+    assert find_file("official:convnext_tiny.fb_in1k").name == "convnext_tiny_1k_224_ema.pth"
 
 
 def test_a_mirror_is_known_by_its_address():
@@ -26,7 +38,11 @@ def test_a_mirror_is_known_by_its_address():
     "text",
     [
         "convnextv2_tiny_1k_224_fcmae.pt",
-        "convnextv2_tiny.fcmae",
+        "convnext_tiny_1k_224_ema.pth",
+        "convnext_tiny.pt",
+        "convnext_tiny.dinov3_lvd1689m.safetensors",
+        "timm/convnext_tiny.in12k",
+        "convnextx_tiny.in12k",
         "work_dirs/convnextv2_tiny_in1k",
         "/convnextv2_tiny_in1k",
         "D:/convnextv2_tiny_in1k",
@@ -44,18 +60,25 @@ def test_a_misspelt_name_is_a_name_and_near_ones_are_offered():
     assert is_name("convnextv2_tinny_fcmae")
     with pytest.raises(ValueError, match=r"did you mean convnextv2_tiny_fcmae.*zoo\.py list"):
         find_file("convnextv2_tinny_fcmae")
+    assert is_name("convnext_tiny.dinov3")
+    with pytest.raises(ValueError, match=r"did you mean convnext_tiny\.dinov3_lvd1689m"):
+        find_file("convnext_tiny.dinov3")
+    with pytest.raises(ValueError, match=r"did you mean convnextv2_base\.fcmae_ft_in1k"):
+        find_file("convnextv2_base.fcmae_ft_1k")
     with pytest.raises(ValueError, match=r"'resnet50' is unknown; `python tools/zoo\.py list`"):
         find_file("resnet50")
 
 
 def test_an_unknown_source_is_refused():
     with pytest.raises(ValueError, match=f"choose one of {', '.join(SOURCES)}"):
-        find_file("torchvision:convnextv2_tiny_fcmae")
+        find_file("keras:convnextv2_tiny_fcmae")
 
 
 def test_a_source_without_the_weight_is_refused():
     with pytest.raises(ValueError, match="huggingface has no convnextv2_tiny_fcmae; choose one of official, timm, mm"):
         find_file("huggingface:convnextv2_tiny_fcmae")
+    with pytest.raises(ValueError, match=r"mmpretrain has no convnext_tiny\.tv_in1k; choose one of torchvision"):
+        find_file("mmpretrain:convnext_tiny.tv_in1k")
 
 
 def test_the_hash_in_a_name_of_openmmlab_is_used():

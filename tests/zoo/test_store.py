@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cnxv2_mm.zoo import fetch, store
-from cnxv2_mm.zoo.table import WEIGHTS
+from cnxv2_mm.zoo import WEIGHTS, fetch, store
 from tests.zoo import files
 
 NAME = "mmpretrain:convnextv2_atto_fcmae"
@@ -91,8 +90,18 @@ def test_an_address(cache, server):
     assert path.read_bytes() == server.content
 
 
-def test_the_licence_is_said_before_a_weight_comes(cache, server, local, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "terms"),
+    [
+        (NAME, "CC-BY-NC 4.0, no commercial use"),
+        ("convnextv2_tiny.fcmae", "CC-BY-NC 4.0, no commercial use"),
+        ("convnext_tiny.eupe_lvd1689m", "FAIR Noncommercial Research License, no commercial use"),
+        ("convnext_tiny.in12k", "Apache-2.0, commercial use allowed"),
+        ("convnext_tiny.dinov3_lvd1689m", "DINOv3 License, read it before commercial use"),
+    ],
+)
+def test_the_licence_is_said_before_a_weight_comes(cache, server, local, monkeypatch, name, terms):
     messages = []
     monkeypatch.setattr(store, "print_log", lambda message, **_: messages.append(message))
-    fetch(NAME)
-    assert "CC-BY-NC 4.0, no commercial use" in messages[0]
+    fetch(name)
+    assert messages[0].endswith(f"(weights: {terms})")

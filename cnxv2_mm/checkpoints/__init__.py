@@ -10,9 +10,13 @@ one set of names, called ours. In the order in which to read the files:
 - ``architecture``: which network the tensors make up, and whether all of it is there.
 - ``relatives``: networks that look like a ConvNeXt and are another one.
 - ``translate``: from any dialect to our names, and back.
+- ``torchvision_weights``, ``hugging_face_hub``: files that other libraries know how to find.
+- ``addresses``: which of them an address means.
 - ``files``: tensors out of a file, without running code that is in it.
 - ``hub_config``: what the ``config.json`` beside a file says about it.
+- ``norm_eps``: the eps of a file's norms and of a model's.
 - ``read``: from a file to a whole network with our names.
+- ``stem``: from three input channels to another number of them.
 - ``load``: from a file into a model.
 - ``initialiser``: the same for a config, ``init_cfg=dict(type='cnxv2_mm.Pretrained', ...)``.
 - ``target``: writes a file, completely or not at all.

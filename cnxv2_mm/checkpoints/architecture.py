@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.backbone import LAYER_NORM_EPS, ConvNeXtV2
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.variants import NUM_STAGES, VARIANTS
 
@@ -42,7 +42,7 @@ def part_of(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the tensors of a network show of it.
+    """What is known of a network: what its tensors show, and the eps of its norms, which they do not.
 
     Attributes:
         depths: Number of blocks of each stage; a file may lack the last stages.
@@ -52,6 +52,8 @@ class Architecture:
         layer_scale: Whether the blocks have a layer scale, as in V1.
         grn: Which of ``cnxv2_mm.feature_norms`` it is. All with GRN's two vectors are 'grn'; one without any tensors
             ('lrn') does not show.
+        norm_eps: The eps of its layer norms, if something beside the tensors tells it
+            (:func:`cnxv2_mm.checkpoints.read.read_network`); None otherwise.
     """
 
     depths: tuple[int, ...]
@@ -60,12 +62,15 @@ class Architecture:
     use_grn: bool
     layer_scale: bool
     grn: str = "grn"
+    norm_eps: float | None = None
 
     def __str__(self) -> str:
         names = [n for n, v in VARIANTS.items() if (v.depths, v.channels) == (self.depths, self.channels)]
         parts = self.grn.upper() if self.use_grn else "no GRN"
         if self.layer_scale:
             parts += ", layer scale"
+        if self.norm_eps not in (None, LAYER_NORM_EPS):
+            parts += f", norms with eps {self.norm_eps}"
         return (
             f"{names[0] + ': ' if names else ''}depths {self.depths}, channels {self.channels}, "
             f"{self.in_channels} input channels, {parts}"

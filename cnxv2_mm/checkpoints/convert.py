@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 
+from cnxv2_mm.backbone import LAYER_NORM_EPS
 from cnxv2_mm.checkpoints.architecture import Architecture
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.files import local_file
@@ -53,7 +54,8 @@ def convert(
     Raises:
         OSError: The source does not exist, or the target cannot be written, or exists and may not be replaced.
         ValueError: The source cannot be read or does not hold one whole network; the dialect cannot express that
-            network; or the target is the source.
+            network; its norms are known to have another eps than 1e-6, which no file shows; or the target is the
+            source.
     """
     if dialect not in DIALECTS:
         raise ValueError(f"dialect={dialect!r} is unknown; choose one of {', '.join(DIALECTS)}")
@@ -61,6 +63,11 @@ def convert(
     if new.exists() and (old := local_file(source)) is not None and new.samefile(old):
         raise ValueError(f"target={os.fspath(target)!r} is the source itself, which is never replaced; choose another")
     translation, architecture, entry = read_network(source, prefix, entry, trust_pickle)
+    if architecture.norm_eps not in (None, LAYER_NORM_EPS):
+        raise ValueError(
+            f"checkpoint={os.fspath(source)!r} has norms with eps {architecture.norm_eps}, which a file in another "
+            f"dialect would not say: load it as it is, into a backbone with norm_eps={architecture.norm_eps}"
+        )
     try:
         writing = translation.write(DIALECTS[dialect])
     except ValueError as error:

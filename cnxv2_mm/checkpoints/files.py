@@ -23,6 +23,7 @@ from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from torch import Tensor
 
 from cnxv2_mm import zoo
+from cnxv2_mm.checkpoints.addresses import fetch_from_library
 from cnxv2_mm.zoo.checkpoint_format import Kind, is_whole_pickle, recognise
 
 # The entries under which training codes store weights: timm (averaged), official (averaged), mmengine, official. With
@@ -89,8 +90,8 @@ def read_tensors(
     """Read the weights of a checkpoint. The kind of the file is recognised by its content, not by its ending.
 
     Args:
-        checkpoint: A file (``~`` is the home folder), a name of ``cnxv2_mm.zoo``, an http(s) address, or an address for
-            which mmengine has a file backend, such as s3://.
+        checkpoint: A file (``~`` is the home folder), a name of ``cnxv2_mm.zoo``, an http(s) address, one of
+            :mod:`cnxv2_mm.checkpoints.addresses`, or one for which mmengine has a file backend, such as s3://.
         entry: The entry of the file that holds the weights; None for the first of :data:`ENTRIES`, or the top level.
         trust_pickle: Read the file even if it then runs code that is in it.
 
@@ -98,8 +99,9 @@ def read_tensors(
         The tensors by name, and the entry that holds them ('' for the top level).
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged or no checkpoint, it would run code, or it has no such entry.
+        OSError: There is no such file, or it cannot be downloaded.
+        ValueError: The file is damaged or no checkpoint, it would run code, or it has no such entry; or there is
+            nothing at such an address.
     """
     text = os.fspath(checkpoint)
     if (path := local_file(text)) is not None:
@@ -120,15 +122,21 @@ def read_tensors(
 
 
 def local_file(checkpoint: str | os.PathLike[str]) -> Path | None:
-    """Return the local file of a checkpoint; a name of the zoo or an http(s) address is downloaded first.
+    """Return the local file of a checkpoint; that of an address or of a name of the zoo is downloaded first.
 
     Returns:
         None if there is no such file, or if a file backend of mmengine has to read it.
+
+    Raises:
+        OSError: It cannot be downloaded.
+        ValueError: There is nothing at such an address.
     """
     text = os.fspath(checkpoint)
     if _expand(text).is_file():
         return _expand(text)
-    return zoo.fetch(text) if zoo.is_name(text) or text.startswith(("http://", "https://")) else None
+    if zoo.is_name(text) or text.startswith(("http://", "https://")):
+        return zoo.fetch(text)
+    return fetch_from_library(text) if "://" in text else None
 
 
 def _expand(text: str) -> Path:

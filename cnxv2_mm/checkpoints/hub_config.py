@@ -1,62 +1,91 @@
 """The ``config.json`` that timm and transformers write beside their weights: it says what no tensor shows."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnxv2_mm.checkpoints.dialects import HUGGING_FACE, TIMM, Dialect
+from cnxv2_mm.backbone import LAYER_NORM_EPS
+from cnxv2_mm.checkpoints.dialects import Dialect
 
 _NAME = "config.json"
-_EPS = 1e-6
 _EXACT_GELU = ("gelu", "gelu_python")
+_TIMM = "timm"
+_MODEL_TYPES = {"huggingface": "convnext", "dinov3": "dinov3_convnext"}  # dialect -> how transformers' type begins
+_XXLARGE = "convnext_xxlarge"  # the only network of timm's with other norms and the exact GELU
 
 
-def check_hub_config(checkpoint: str | os.PathLike[str], dialect: Dialect) -> None:
-    """Refuse a network that computes something else than ours, according to the ``config.json`` in its folder.
-
-    Ours has the exact GELU and norms with eps 1e-6. ``layer_norm_eps`` of transformers concerns the norm behind the
-    pooling alone. It is 1e-12 in all published files; an eps below ours is accepted, it makes no difference.
+def read_hub_config(path: Path, dialect: Dialect) -> float | None:
+    """Read the eps of a network's norms in the ``config.json`` in its folder, and refuse another activation than ours.
 
     Args:
-        checkpoint: What was read. If it is no file, or there is no ``config.json`` in its folder, nothing is checked.
+        path: The file that was read. If there is no ``config.json`` in its folder, nothing is known.
         dialect: The dialect of its tensors; the ``config.json`` of another library is not about them.
 
+    Returns:
+        The eps; None if nothing is known.
+
     Raises:
-        ValueError: The network has another activation or another eps, or the ``config.json`` cannot be read.
+        ValueError: The network has another activation than the exact GELU, or norms that no backbone of ours has; or
+            the ``config.json`` cannot be read.
     """
-    path = Path(checkpoint).expanduser()
     beside = path.with_name(_NAME)
-    if dialect not in (HUGGING_FACE, TIMM) or not path.is_file() or not beside.is_file():
-        return
+    if dialect.name not in (_TIMM, *_MODEL_TYPES) or not beside.is_file():
+        return None
     try:
         config = json.loads(beside.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{str(beside)!r}, which describes the network, is no valid JSON; correct it, or move it to another folder"
         ) from error
-    for name, value, fits in _settings(config if isinstance(config, Mapping) else {}, dialect):
-        if value is not None and not fits:
-            raise ValueError(
-                f"{str(beside)!r} says {name}={value!r}, and this package has the exact GELU and norms with eps 1e-6: "
-                "choose another checkpoint, or move the weights to another folder if that file is not about them"
-            )
+    config = config if isinstance(config, Mapping) else {}
+    try:
+        return _read_timm(config) if dialect.name == _TIMM else _read_transformers(config, _MODEL_TYPES[dialect.name])
+    except ValueError as error:
+        raise ValueError(
+            f"{str(beside)!r} says {error}: choose another checkpoint, or move the weights to another folder if that "
+            "file is not about them"
+        ) from error
 
 
-def _settings(config: Mapping[str, Any], dialect: Dialect) -> list[tuple[str, Any, bool]]:
-    """Return the settings that no tensor shows: name, value (None if unknown), and whether ours is the same."""
-    if dialect is TIMM:
-        options = config.get("model_args") if "architecture" in config else None
-        options = options if isinstance(options, Mapping) else {}
-        act, eps = options.get("act_layer"), options.get("norm_eps")
-        return [("act_layer", act, act == "gelu"), ("norm_eps", eps, eps == _EPS)]
-    found = []
+def _read_timm(config: Mapping[str, Any]) -> float | None:
+    if "architecture" not in config:
+        return None
+    options = config.get("model_args")
+    options = options if isinstance(options, Mapping) else {}
+    _check_activation("act_layer", options.get("act_layer"))
+    is_xxlarge = str(config["architecture"]).partition(".")[0] == _XXLARGE
+    eps = options.get("norm_eps")
+    return 1e-5 if eps is None and is_xxlarge else _check_eps("norm_eps", eps)
+
+
+def _read_transformers(config: Mapping[str, Any], model_type: str) -> float | None:
+    """Read what transformers wrote about a network, or about a model around one.
+
+    ``layer_norm_eps`` is the eps of all norms of DINOv3's networks. In all others it is that of the norm behind the
+    pooling, and the norms inside have 1e-6. It is 1e-12 in all published files; an eps below that of the others is
+    accepted, it makes no difference.
+    """
+    found = None
     for part in (config, config.get("backbone_config")):
-        if isinstance(part, Mapping) and str(part.get("model_type")).startswith("convnext"):
-            act, eps = part.get("hidden_act"), part.get("layer_norm_eps")
-            found += [
-                ("hidden_act", act, act in _EXACT_GELU),
-                ("layer_norm_eps", eps, isinstance(eps, int | float) and eps <= _EPS),
-            ]
+        if isinstance(part, Mapping) and str(part.get("model_type")).startswith(model_type):
+            _check_activation("hidden_act", part.get("hidden_act"))
+            eps = _check_eps("layer_norm_eps", part.get("layer_norm_eps"))
+            found = eps if model_type.startswith("dinov3") else LAYER_NORM_EPS
+            if eps > found:
+                raise ValueError(f"layer_norm_eps={eps} of its last norm alone, and here all have the same, {found}")
     return found
+
+
+def _check_activation(name: str, value: Any) -> None:
+    if value is not None and value not in _EXACT_GELU:
+        raise ValueError(f"{name}={value!r}, and this package has the exact GELU")
+
+
+def _check_eps(name: str, value: Any) -> float:
+    """Return an eps, 1e-6 if None: both libraries' layers have that where nothing is said."""
+    if value is None:
+        return LAYER_NORM_EPS
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ValueError(f"{name}={value!r}, which is no number above 0")
+    return value

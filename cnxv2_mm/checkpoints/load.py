@@ -9,12 +9,15 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from cnxv2_mm.checkpoints.architecture import infer, part_of, shorten
+from cnxv2_mm.checkpoints.norm_eps import check_eps, find_eps_of_model
 from cnxv2_mm.checkpoints.read import read_network
+from cnxv2_mm.checkpoints.stem import can_inflate, channels_of_stem, settle_stem
 from cnxv2_mm.checkpoints.translate import BESIDE, OTHER_HEADS, Translation, to_ours
 from cnxv2_mm.feature_norms import ResponseNorm
 
 _HEADS = ("classifier", "decoder")
 _GRN_HINT = "; to drop or add GRN on purpose, set grn='drop' or 'add' of cnxv2_mm.Pretrained"
+_STEM_HINT = "; to spread the stem's three channels over {} on purpose, set stem='inflate' of cnxv2_mm.Pretrained"
 
 
 def load(
@@ -24,15 +27,16 @@ def load(
     entry: str | None = None,
     trust_pickle: bool = False,
     grn: str | None = None,
+    stem: str | None = None,
 ) -> None:
     """Copy a network into a backbone, or into the model around one, and log what was used.
 
     The file must have every tensor of the backbone; only output norms may be missing. The classifier or the decoder of
     the model is filled if that of the file has the same tensors with the same shapes. The model itself may be of
     another library: its names may be of any dialect. Modules that were filled count as initialised, so that an
-    ``init_cfg`` of their own has no effect. The exact GELU and norms with eps 1e-6 are assumed, since no tensor shows
-    them; see :func:`cnxv2_mm.checkpoints.read.read_network`. No tensor shows which parts GRN has (the backbone's
-    ``grn``) either: those of the model are taken.
+    ``init_cfg`` of their own has no effect. No tensor shows the activation, the eps of the norms (the backbone's
+    ``norm_eps``) and which parts GRN has (its ``grn``): those of the model are taken. Where the file's eps is known all
+    the same (:func:`cnxv2_mm.checkpoints.read.read_network`), the model's must be the same.
 
     Args:
         model: The model to fill.
@@ -40,19 +44,24 @@ def load(
         prefix: What stands before the names of the network in the file; needed if the file holds several networks.
         entry: The entry of the file that holds the weights; None for the averaged weights, if the file has any.
         trust_pickle: Read the file even if it then runs code that is in it.
-        grn: The one difference that is allowed between the backbones, for table 2f of ConvNeXt V2 (arXiv 2301.00808):
-            'drop' leaves out the GRN of the file, which the model must not have; 'add' leaves that of the model as
+        grn: A difference between the backbones that is allowed, for table 2f of ConvNeXt V2 (arXiv 2301.00808): 'drop'
+            leaves out the GRN of the file, which the model must not have; 'add' leaves that of the model as
             initialised, which the file must not have. So with what stands in the place of GRN.
+        stem: Another difference that is allowed: with 'inflate' the stem of the file, which must be for three input
+            channels, is spread over another number of them (:func:`cnxv2_mm.checkpoints.stem.inflate`).
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file cannot be read, does not hold one whole network, holds another network than the model, or
-            has numbers beyond the range of the model's type; or the model is on the meta device; or ``grn`` is another
-            word, or asks for a difference that is not there. The model is unchanged then.
+            norms with another eps, or has numbers beyond the range of the model's type; or the model is on the meta
+            device; or ``grn`` or ``stem`` is another word, or asks for a difference that is not there. The model is
+            unchanged then.
     """
     source = f"checkpoint={os.fspath(checkpoint)!r}"
     if grn not in (None, "drop", "add"):
         raise ValueError(f"grn={grn!r} must be 'drop', 'add' or None")
+    if stem not in (None, "inflate"):
+        raise ValueError(f"stem={stem!r} must be 'inflate' or None")
     state = model.state_dict()
     if any(isinstance(tensor, Tensor) and tensor.is_meta for tensor in state.values()):
         raise ValueError(
@@ -65,13 +74,19 @@ def load(
     except ValueError as error:
         raise ValueError(f"this {type(model).__name__} cannot be filled from {source}: {error}") from error
     fresh_grn = _settle_grn(grn, own, file)
+    inflated = settle_stem(stem, own, file)
     if problems := _find_misfits(own, file, fresh_grn):
         raise ValueError(
             f"{source}, read as {file.dialect.name} ({architecture}), does not fit this backbone "
             f"({infer(own.tensors)}); tensors: {', '.join(problems)}; set arch, in_channels, use_grn, grn and "
             "layer_scale_init_value to those of the checkpoint, or choose another checkpoint"
             f"{'' if bool(_grn_of(own)) == bool(_grn_of(file)) else _GRN_HINT}"
+            f"{_STEM_HINT.format(channels_of_stem(own)) if can_inflate(own, file) else ''}"
         )
+    try:
+        check_eps(model, own, architecture)
+    except ValueError as error:
+        raise ValueError(f"{source} does not fit: {error}") from error
     unfit = {part for part in _HEADS if not _fits(part, own, file)}
     used = [name for name in own.tensors if name in file.tensors and part_of(name) not in unfit]
     tensors = {own.origins[name]: file.tensors[name].reshape(state[own.origins[name]].shape) for name in used}
@@ -87,14 +102,17 @@ def load(
     fresh += [name for reason in OTHER_HEADS for name in own.dropped.get(reason, [])]
     unused = Counter(part_of(name) or "unbuilt stages" for name in file.tensors if name not in used)
     unused.update({reason: len(names) for reason, names in file.dropped.items()})
-    variants = {f", {module!r} as GRN" for module in model.modules() if isinstance(module, ResponseNorm)}
+    assumed = ["exact GELU"]
+    if architecture.norm_eps is None:
+        assumed.append(f"norms with eps {', '.join(map(str, find_eps_of_model(model, own)))}")
+    assumed += sorted({f"{module!r} as GRN" for module in model.modules() if isinstance(module, ResponseNorm)})
     details = ", ".join(f"{number} {what}" for what, number in unused.items())
     print_log(
         f"{type(model).__name__}: {len(used)} of {len(own.tensors)} tensors from {os.fspath(checkpoint)}"
         f"{f' [{entry}]' if entry else ''}, {file.dialect.name}, {architecture}\n"
-        f"  left as initialised: {', '.join(fresh) or 'none'}{_describe_unfit(unfit, own, file)}\n"
+        f"  left as initialised: {', '.join(fresh) or 'none'}{_describe_unfit(unfit, own, file)}{inflated}\n"
         f"  not used from the file: {unused.total()} tensors{f' ({details})' if details else ''}\n"
-        f"  assumed, since no tensor shows them: exact GELU, norms with eps 1e-6{''.join(sorted(variants))}",
+        f"  assumed, since no tensor shows {'it' if len(assumed) == 1 else 'them'}: {', '.join(assumed)}",
         logger="current",
     )
 

@@ -1,10 +1,11 @@
 """From a checkpoint file to the network in it: whole, checked and with our names."""
 
 import os
+from dataclasses import replace
 
 from cnxv2_mm.checkpoints.architecture import Architecture
-from cnxv2_mm.checkpoints.files import read_tensors
-from cnxv2_mm.checkpoints.hub_config import check_hub_config
+from cnxv2_mm.checkpoints.files import local_file, read_tensors
+from cnxv2_mm.checkpoints.norm_eps import find_eps_of_file
 from cnxv2_mm.checkpoints.translate import Translation, to_ours
 
 
@@ -16,9 +17,10 @@ def read_network(
 ) -> tuple[Translation, Architecture, str]:
     """Read the network of a checkpoint, check that it is whole, and translate it into our names.
 
-    No tensor shows which activation a network has and which eps its norms have. The exact GELU and 1e-6 are assumed. A
-    network that is known to have others is refused: by its size (some of timm's), or by a ``config.json`` in the same
-    folder.
+    No tensor shows which activation a network has: the exact GELU is assumed. A network that is known to have another
+    one is refused: by its size (some of timm's), or by a ``config.json`` in the same folder. Nor does any tensor show
+    which eps its norms have: the architecture has it where something else tells it
+    (:func:`cnxv2_mm.checkpoints.norm_eps.find_eps_of_file`).
 
     Args:
         checkpoint: The file to read, see :func:`cnxv2_mm.checkpoints.files.read_tensors`, also for ``entry`` and
@@ -32,11 +34,12 @@ def read_network(
         FileNotFoundError: There is no such file.
         ValueError: The file cannot be read, or does not hold one whole network.
     """
-    tensors, entry = read_tensors(checkpoint, entry, trust_pickle)
+    path = local_file(checkpoint)
+    tensors, entry = read_tensors(path or checkpoint, entry, trust_pickle)
     try:
         translation = to_ours(tensors, prefix)
         architecture = translation.check()
-        check_hub_config(checkpoint, translation.dialect)
-        return translation, architecture, entry
+        eps = find_eps_of_file(checkpoint, path, translation.dialect, architecture)
+        return translation, replace(architecture, norm_eps=eps), entry
     except ValueError as error:
         raise ValueError(f"checkpoint={os.fspath(checkpoint)!r}: {error}") from error

@@ -10,17 +10,18 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from cnxv2_mm.checkpoints.architecture import Architecture
-from cnxv2_mm.checkpoints.dialects import TIMM, Dialect
+from cnxv2_mm.checkpoints.dialects import Dialect
 
 _BLOCK = re.compile(r"backbone\.stages\.(\d)\.\d+\.(.+)")
 _THEIR_BLOCK = re.compile(r"(?:.+\.)?stages\.\d\.(?:blocks\.|layers\.)?\d+\.(.+)")
 _FURTHER_STAGE = re.compile(r"(?:.+\.)?stages\.(?:[4-9]|\d{2,})\..+")
-# V1 networks of timm with the tensors of a plain one, by depths and channels, and what their tensors do not show.
-_UNSEEN: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[str, str]] = {
-    ((3, 4, 30, 3), (384, 768, 1536, 3072)): ("convnext_xxlarge", "its norms have eps 1e-5"),
-    ((1, 2, 4, 2), (24, 32, 48, 64)): ("test_convnext", "its norms have eps 1e-5 and its GELU is the tanh formula"),
-    ((1, 1, 1, 1), (32, 64, 96, 128)): ("test_convnext2", "its norms have eps 1e-5 and its GELU is the tanh formula"),
+# V1 networks of timm with the tensors of a plain one, by depths and channels: what their tensors do not show.
+_Size = tuple[tuple[int, ...], tuple[int, ...]]
+_WITH_TANH: dict[_Size, str] = {
+    ((1, 2, 4, 2), (24, 32, 48, 64)): "test_convnext",
+    ((1, 1, 1, 1), (32, 64, 96, 128)): "test_convnext2",
 }
+_EPS: dict[_Size, float] = {((3, 4, 30, 3), (384, 768, 1536, 3072)): 1e-5}  # convnext_xxlarge, CLIP's
 
 
 def find_unseen_difference(dialect: Dialect, architecture: Architecture) -> str | None:
@@ -32,11 +33,19 @@ def find_unseen_difference(dialect: Dialect, architecture: Architecture) -> str 
     Returns:
         What it is and how it differs; None for all other networks.
     """
-    found = _UNSEEN.get((architecture.depths, architecture.channels))
-    if dialect is not TIMM or architecture.use_grn or found is None:
-        return None
-    name, difference = found
-    return f"timm's {name} by its sizes, and {difference}, where this package has eps 1e-6 and the exact GELU"
+    name = _WITH_TANH.get(_size_in_timm(dialect, architecture))
+    return name and f"timm's {name} by its sizes, whose GELU is the tanh formula, where this package has the exact GELU"
+
+
+def find_eps_by_size(dialect: Dialect, architecture: Architecture) -> float | None:
+    """Return the eps of the layer norms of one of timm's networks, where its size tells it; None for all others."""
+    return _EPS.get(_size_in_timm(dialect, architecture))
+
+
+def _size_in_timm(dialect: Dialect, architecture: Architecture) -> _Size:
+    """Return depths and channels of a V1 network with timm's names; those of no network for all others."""
+    is_timm = dialect.name.startswith("timm") and not architecture.use_grn
+    return (architecture.depths, architecture.channels) if is_timm else ((), ())
 
 
 def find_differences(tensors: Mapping[str, Tensor], unknown: Sequence[str], architecture: Architecture) -> list[str]:

@@ -118,7 +118,9 @@ UNUSABLE = {
     "bool": lambda t: t.to(torch.bool),
     "int64": lambda t: t.to(torch.int64),
     "complex64": lambda t: t.to(torch.complex64),
+    "float8_e8m0fnu": lambda t: t.to(torch.float8_e8m0fnu),
     "sparse": lambda t: t.to_sparse(),
+    "quantised": lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8),
     "meta device": lambda t: t.to("meta"),
     "stores fewer": lambda t: t.reshape(-1)[0].expand(t.shape),
 }
@@ -135,6 +137,19 @@ def test_what_is_no_weight_is_refused_wherever_it_is(kind, name, enter, tmp_path
     theirs[name] = UNUSABLE[kind](theirs[name])
     torch.save({"model": theirs}, tmp_path / "file.pth")
     with pytest.raises(ValueError, match=rf"file\.pth': tensor '{name}' .*{kind}"):
+        enter(tmp_path / "file.pth", tmp_path)
+    assert os.listdir(tmp_path) == ["file.pth"]
+
+
+@both_ways
+@pytest.mark.parametrize("entry", ["", "state_dict"])
+def test_tensors_without_names_are_refused(entry, enter, tmp_path):
+    """The parameters of a network under their numbers."""
+    tensors = dict(enumerate(random_network().values()))
+    torch.save({entry: tensors} if entry else tensors, tmp_path / "file.pth")
+    with pytest.raises(
+        ValueError, match=r"file\.pth': it numbers its tensors.* \(0\) instead of naming them; save the"
+    ):
         enter(tmp_path / "file.pth", tmp_path)
     assert os.listdir(tmp_path) == ["file.pth"]
 

@@ -185,9 +185,9 @@ def test_numbers_beyond_the_model_s_range_are_refused(tmp_path):
 
 def test_what_no_tensor_shows_is_said(checkpoint, log):
     load(ConvNeXtV2(ARCH), checkpoint[0])
-    assert "assumed, since no tensor shows them: exact GELU, norms with eps 1e-6\n" in log()
+    assert "assumed, since no tensor shows them: exact GELU, norms with eps 1e-06\n" in log()
     load(ConvNeXtV2(ARCH, grn={"aggregation": "l1"}), checkpoint[0])
-    assert "eps 1e-6, ResponseNorm(aggregation=l1, normalisation=divisive, residual=True) as GRN\n" in log()
+    assert "eps 1e-06, ResponseNorm(aggregation=l1, normalisation=divisive, residual=True) as GRN\n" in log()
 
 
 def test_a_model_with_another_head_than_any_file_says_what_is_left(tmp_path, log):

@@ -4,6 +4,7 @@ Oracle: timm's own modules, which have the eps and the activation that its files
 """
 
 import re
+from dataclasses import replace
 
 import pytest
 import timm
@@ -12,8 +13,9 @@ from timm.layers.grn import GlobalResponseNorm
 from torch import nn
 from torch.nn import functional as F
 
-from cnxv2_mm.checkpoints.architecture import infer
-from cnxv2_mm.checkpoints.relatives import find_differences, find_unseen_difference
+from cnxv2_mm.checkpoints.architecture import Architecture, infer
+from cnxv2_mm.checkpoints.dialects import DIALECTS
+from cnxv2_mm.checkpoints.relatives import find_differences, find_eps_by_size, find_unseen_difference
 from cnxv2_mm.checkpoints.translate import to_ours
 from cnxv2_mm.variants import Variant
 from tests.checkpoints.peers import SMALL, in_dialect, random_network, randomise
@@ -29,15 +31,19 @@ def build(name, **options):
     return model.to_empty(device="cpu")
 
 
-def is_plain(model):
-    """Whether every module is what the papers' networks have there."""
+def norms_of(model):
     norms = [m for m in model.modules() if "Norm" in type(m).__name__ and isinstance(getattr(m, "eps", None), float)]
-    norms = [m for m in norms if not isinstance(m, GlobalResponseNorm)]
+    return [m for m in norms if not isinstance(m, GlobalResponseNorm)]
+
+
+def is_plain(model):
+    """Whether every module is what the papers' networks have there, but for the eps of the norms."""
+    norms = norms_of(model)
     x = torch.linspace(-3, 3, 100)
     blocks = [block for stage in model.stages for block in stage.blocks]
     return (
         len(norms) >= len(blocks)
-        and all(isinstance(norm, nn.LayerNorm) and norm.eps == 1e-6 for norm in norms)
+        and all(isinstance(norm, nn.LayerNorm) for norm in norms)
         and all(torch.equal(b.mlp.act(x), F.gelu(x)) for b in blocks)
         and all(b.conv_dw.kernel_size == (7, 7) for b in blocks)
         and [tuple(m.kernel_size) for m in model.stem if isinstance(m, nn.Conv2d)] == [(4, 4)]
@@ -53,18 +59,29 @@ def test_of_timm_s_networks_the_plain_ones_are_taken_and_no_others(name):
     unseen = find_unseen_difference(translation.dialect, architecture)
     assert (not differences and unseen is None) == is_plain(model)
     assert bool(translation.unknown) <= bool(differences)
+    if is_plain(model):
+        assert {norm.eps for norm in norms_of(model)} == {find_eps_by_size(translation.dialect, architecture) or 1e-6}
 
 
 def test_timm_has_networks_of_both_kinds():
     assert all(is_plain(build(name)) for name in ("convnext_large_mlp", "convnext_tiny_hnf", "convnextv2_huge"))
-    assert not any(is_plain(build(name)) for name in ("convnext_xxlarge", "convnext_zepto_rms", "convnext_atto_ols"))
+    assert not any(is_plain(build(name)) for name in ("test_convnext", "convnext_zepto_rms", "convnext_atto_ols"))
+    assert {norm.eps for norm in norms_of(build("convnext_xxlarge"))} == {1e-5}
 
 
 @pytest.mark.parametrize("name", ["test_convnext", "test_convnext2"])
 def test_what_no_tensor_shows_is_told_by_the_sizes(name):
     tensors = randomise(build(name)).state_dict()
-    with pytest.raises(ValueError, match=rf"it is timm's {name} by its sizes, and its norms have eps 1e-5"):
+    with pytest.raises(ValueError, match=rf"it is timm's {name} by its sizes, whose GELU is the tanh formula"):
         to_ours(tensors).check()
+
+
+def test_the_size_of_xxlarge_tells_the_eps_of_timm_s_own_alone():
+    xxlarge = Architecture((3, 4, 30, 3), (384, 768, 1536, 3072), 3, use_grn=False, layer_scale=True)
+    assert find_eps_by_size(DIALECTS["timm"], xxlarge) == 1e-5
+    assert find_eps_by_size(DIALECTS["ours"], xxlarge) is None
+    for change in ({"use_grn": True}, {"depths": (3, 4, 29, 3)}, {"channels": (192, 384, 768, 1536)}):
+        assert find_eps_by_size(DIALECTS["timm"], replace(xxlarge, **change)) is None
 
 
 def test_networks_of_one_s_own_of_those_sizes_are_taken():

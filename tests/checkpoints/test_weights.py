@@ -59,6 +59,7 @@ def test_every_other_type_is_refused(dtype):
 UNUSABLE = {
     "quantised": (lambda: torch.empty(4, dtype=torch.qint8), r"is quantised \(qint8\); save tensor\.dequantize\(\)"),
     "sparse": (lambda: torch.eye(3).to_sparse(), r"is sparse \(sparse_coo\); save it dense, with tensor\.to_dense\(\)"),
+    "sparse rows": (lambda: torch.eye(3).to_sparse_csr(), r"is sparse \(sparse_csr\); save it dense"),
     "nested": (lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "is nested; save it dense"),
     "meta": (lambda: torch.ones(3, device="meta"), r"has a shape but no numbers \(it is on the meta device\)"),
     "expanded": (

@@ -1,7 +1,7 @@
 """From a checkpoint to the network in it, whatever library wrote it; its architecture is read off the tensors.
 
-What no tensor shows is assumed: GRN with the paper's parts, no dilation, patches of 32 pixels, normalised pixels, and
-16 attention heads in a Transformer decoder.
+What no tensor shows is assumed: GRN with the paper's parts, norms with eps 1e-6 unless it is known to be another, no
+dilation, patches of 32 pixels, normalised pixels, and 16 attention heads in a Transformer decoder.
 """
 
 from collections.abc import Mapping, Sequence
@@ -111,6 +111,7 @@ def _build_backbone(architecture: Architecture, tensors: Mapping[str, Tensor]) -
         use_grn=architecture.use_grn,
         grn=architecture.grn,
         layer_scale_init_value=1.0 if architecture.layer_scale else 0.0,
+        norm_eps=architecture.norm_eps or LAYER_NORM_EPS,
     )
     _fill(backbone, tensors, "backbone.", optional=(f"norm{last}.weight", f"norm{last}.bias"))
     return backbone
@@ -120,7 +121,7 @@ def _build_final_norm(architecture: Architecture, tensors: Mapping[str, Tensor])
     prefix = f"backbone.norm{len(architecture.depths) - 1}."
     if f"{prefix}weight" not in tensors:
         return None
-    norm = nn.LayerNorm(architecture.channels[-1], eps=LAYER_NORM_EPS)
+    norm = nn.LayerNorm(architecture.channels[-1], eps=architecture.norm_eps or LAYER_NORM_EPS)
     _fill(norm, tensors, prefix)
     return norm
 

@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+from timm.models import save_for_hf
 
 from cnxv2_mm.analysis.report.network import load_network, short_labels
 from cnxv2_mm.backbone import ConvNeXtV2
@@ -33,6 +34,15 @@ def test_a_classifier_of_timm(batch, tmp_path):
     assert network.source.dialect == "timm"
     assert network.source.final_norm
     assert network.pre_trainer is None
+
+
+def test_norms_that_are_known_to_have_another_eps(batch, tmp_path):
+    options = {"depths": ARCH["depths"], "dims": ARCH["channels"], "norm_eps": 0.1}
+    model = randomise(timm.create_model("convnext_tiny", num_classes=3, **options)).eval()
+    save_for_hf(model, tmp_path, model_args=options, safe_serialization=True)
+    with torch.no_grad():
+        expected = model.forward_head(model.forward_features(batch), pre_logits=True)
+    torch.testing.assert_close(features(tmp_path / "model.safetensors", batch), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_any_dialect_of_v1(v1, checkpoints, batch, tmp_path):

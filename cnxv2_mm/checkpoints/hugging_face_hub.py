@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 HUB_SCHEME = "hf"
-# Where libraries keep weights; the first that is there is taken. timm and transformers: whole, in several files, then the
-# same as pickles; open_clip (mlfoundations/open_clip, src/open_clip/constants.py).
+# Where libraries keep weights; the first that is there is taken. timm and transformers: whole, in several files, then
+# the same as pickles; open_clip (mlfoundations/open_clip, src/open_clip/constants.py).
 WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",

@@ -35,6 +35,15 @@ def test_the_first_command_prints_and_writes_what_is_shown(tmp_path, monkeypatch
     assert "".join(line for line in written.splitlines(keepends=True) if line[0] != "#") == block("python", "_base_")
 
 
+def test_the_frozen_detector_is_written_as_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (command,) = re.findall(r"^python tools/swap_backbone\.py (.* --freeze .*)$", TEXT, flags=re.MULTILINE)
+    load_tool("swap_backbone").main(command.split())
+    written = (tmp_path / "my_frozen_dino.py").read_text()
+    shown = block("python", '_base_ = ["mmdet::dino')
+    assert "".join(line for line in written.splitlines(keepends=True) if line[0] != "#") == shown
+
+
 def test_the_config_by_hand_is_the_one_that_the_command_writes(tmp_path):
     file = tmp_path / "my_retinanet.py"
     file.write_text(block("python", "# my_retinanet.py"))

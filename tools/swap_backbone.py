@@ -1,6 +1,7 @@
 """Write a config of OpenMMLab again with ConvNeXt V2 as its backbone: a short file that inherits from the given config.
 
 python tools/swap_backbone.py mmdet::retinanet/retinanet_r50_fpn_1x_coco.py --arch tiny -o my_retinanet.py
+python tools/swap_backbone.py mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py --weights dinov3.pth --freeze -o my_dino.py
 python tools/swap_backbone.py my_segmenter.py --arch base --weights none --optimizer keep -o new.py --print-diff
 
 docs/swap.md says what is changed, what is refused and why.
@@ -26,13 +27,17 @@ from cnxv2_mm.variants import VARIANTS
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Replace the backbone of a config by ConvNeXt V2.")
     parser.add_argument("config", help="config file, or <library>::<file> for one of an installed library's own")
-    parser.add_argument("--arch", choices=list(VARIANTS), default="tiny", help="size (default: %(default)s)")
+    parser.add_argument(
+        "--arch", choices=list(VARIANTS), help="size (default: that of the weights; without --weights tiny)"
+    )
     parser.add_argument(
         "--weights",
         metavar="NAME|FILE|none",
-        help="name in the zoo, file or address, in any library's format; none for a random start (default: FCMAE's for "
-        "detectors, ImageNet-1k's for segmenters and classifiers; CC-BY-NC 4.0, no commercial use)",
+        help="name in the zoo, file or address, in any library's format; it decides the size, V1 or V2 and how images "
+        "are normalised; none for a random start (default: FCMAE's for detectors, ImageNet-1k's for segmenters, "
+        "classifiers and frozen backbones; CC-BY-NC 4.0, no commercial use)",
     )
+    parser.add_argument("--freeze", action="store_true", help="keep the backbone as it is and train neck and heads")
     parser.add_argument(
         "--optimizer", choices=("adamw", "keep"), default="adamw", help="AdamW with layer decay, or the config's own"
     )
@@ -64,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = command_line.console(highlight=False)
     try:
         check_target(args.output, args.config, overwrite=args.overwrite)
-        result = swap_config(args.config, args.arch, checkpoint=args.weights, optimizer=args.optimizer)
+        result = swap_config(
+            args.config, args.arch, checkpoint=args.weights, optimizer=args.optimizer, freeze=args.freeze
+        )
     except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"Not swapped: {error}", file=sys.stderr)
         return 1

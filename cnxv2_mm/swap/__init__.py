@@ -13,7 +13,9 @@ The files in reading order. The swap itself:
 - ``necks_and_heads.py``: adapts necks and heads to the new maps, and runs them to see that they work
 - ``channels.py``: the configs that a neck or head may have for other channels
 - ``formats.py``: whether a part cannot read channels-last maps
-- ``weights.py``: the weights that the new backbone starts from, and the old ones that are no longer loaded
+- ``weights.py``: the weights that a task starts from, and the old ones that are no longer loaded
+- ``image_statistics.py``: mean and standard deviation of the images that weights are for
+- ``network.py``: the network that weights are for: its size, V1 or V2, its images
 - ``preprocessing.py``: mean, deviation and channel order of the images
 - ``optimizer.py``: AdamW with layer decay, and a schedule that suits it
 

@@ -1,4 +1,4 @@
-"""Replaces the optimiser by AdamW with layer-wise learning rates, and adapts the schedule to it."""
+"""Replaces the optimiser by AdamW, with layer decay unless the backbone is frozen, and adapts the schedule to it."""
 
 import math
 import re
@@ -12,6 +12,9 @@ from cnxv2_mm.config.entry import type_name
 
 # The papers of ConvNeXt V1 and V2 fine-tune detectors and segmenters with 1e-4 to 2e-4 for 16 to 32 images per step.
 BASE_LR = 1e-4
+# Our choice for neck and heads alone: the upper end of that range, as no pre-trained layer can be spoilt. DINOv3's own
+# linear heads on a frozen backbone get 1e-3 (facebookresearch/dinov3 @ 78dc9b8, dinov3/eval/segmentation/config.py).
+FROZEN_LR = 2e-4
 BASE_IMAGES = 16
 LAYER_DECAY = 0.9
 WEIGHT_DECAY = 0.05
@@ -25,12 +28,13 @@ _USUAL_GPUS = 8
 _LENGTHS = {"max_epochs": "epochs", "max_iters": "steps"}
 
 
-def use_adamw(config: Config, backbone_params: Sequence[str]) -> list[str]:
+def use_adamw(config: Config, backbone_params: Sequence[str], freeze: bool = False) -> list[str]:
     """Change optimiser and schedule; an AdamW keeps its own learning rate.
 
     Args:
         config: The whole config; changed in place. If it has no optimiser or several, nothing is changed.
         backbone_params: Names of the old backbone's parameters; rules about them are dropped.
+        freeze: Whether the backbone is frozen: the optimiser then has neck and heads alone, all at the full rate.
 
     Returns:
         A sentence about each change.
@@ -44,18 +48,21 @@ def use_adamw(config: Config, backbone_params: Sequence[str]) -> list[str]:
     if type_name(old) == "AdamW" and old_lr:
         optimizer = {**old}
         optimizer.setdefault("weight_decay", 0.01)  # torch's default; the constructor needs it in the config
-        notes.append("optimiser: AdamW's learning rate is kept; layer decay makes it smaller for the first layers")
+        smaller = "neck and heads learn at it" if freeze else "layer decay makes it smaller for the first layers"
+        notes.append(f"optimiser: AdamW's learning rate is kept; {smaller}")
     else:
         images, source = _images_per_step(config)
-        lr = _two_digits(BASE_LR * math.sqrt(images / BASE_IMAGES))
+        base, what = (FROZEN_LR, "for neck and heads alone") if freeze else (BASE_LR, "with layer decay")
+        lr = _two_digits(base * math.sqrt(images / BASE_IMAGES))
         optimizer = {"type": "AdamW", "lr": lr, "betas": (0.9, 0.999), "weight_decay": WEIGHT_DECAY}
         notes.append(
-            f"optimiser: AdamW with layer decay replaces {type_name(old)}; its learning rate is {lr:g} = {BASE_LR:g} x "
+            f"optimiser: AdamW {what} replaces {type_name(old)}; its learning rate is {lr:g} = {base:g} x "
             f"sqrt({images} / {BASE_IMAGES}) for {images} images per step (known from {source})"
+            f"{f'; {base:g} is our choice' if freeze else ''}"
         )
         config["auto_scale_lr"] = {**_NO_SCALING, **(config.get("auto_scale_lr") or {}), "base_batch_size": images}
-    rules: dict[str, Any] = {"layer_decay_rate": LAYER_DECAY, "strategy": "single"}
-    kept, dropped = _custom_keys(wrapper.get("paramwise_cfg") or {}, backbone_params)
+    rules: dict[str, Any] = {"layer_decay_rate": 1.0 if freeze else LAYER_DECAY, "strategy": "single"}
+    kept, dropped = _custom_keys(wrapper.get("paramwise_cfg") or {}, backbone_params, freeze)
     if kept:
         rules["custom_keys"] = kept
     if dropped:
@@ -119,15 +126,18 @@ def _images_per_step(config: Config) -> tuple[int, str]:
 
 
 def _custom_keys(
-    rules: Mapping[str, Any], backbone_params: Sequence[str]
+    rules: Mapping[str, Any], backbone_params: Sequence[str], freeze: bool
 ) -> tuple[dict[str, dict[str, float]], list[str]]:
-    """Return the rules that are not about the old backbone, and the names of the others, general rules among them."""
+    """Return the rules that are not about the old backbone, and the names of the others, general rules among them.
+
+    One for the whole backbone is about the new one too, unless that is frozen.
+    """
     inside = [f".{name}" for name in backbone_params]
     kept: dict[str, dict[str, float]] = {}
     dropped = [key for key in rules if key.endswith("_mult")]
     for key, rule in rules.get("custom_keys", {}).items():
         part_of_old = key.removeprefix("backbone")
-        about_old = any(part_of_old in name for name in inside) if part_of_old.strip(".") else False
+        about_old = any(part_of_old in name for name in inside) if part_of_old.strip(".") else freeze
         allowed = {name: value for name, value in rule.items() if name in ("lr_mult", "decay_mult")}
         if about_old or not allowed:
             dropped.append(key)

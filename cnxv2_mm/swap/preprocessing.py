@@ -1,4 +1,4 @@
-"""Gives the new backbone images as its weights expect them: RGB, with ImageNet's mean and standard deviation."""
+"""Gives the new backbone images as its weights expect them: RGB, with their mean and standard deviation."""
 
 from collections.abc import Iterator, MutableMapping
 from typing import Any
@@ -6,22 +6,21 @@ from typing import Any
 from mmengine.config import Config
 
 from cnxv2_mm.config.entry import type_name
-
-MEAN = [123.675, 116.28, 103.53]
-STD = [58.395, 57.12, 57.375]
+from cnxv2_mm.swap.image_statistics import Statistics
 
 # Keys for the order of the channels. mmdet and mmseg use the first; mmpretrain and the steps of pipelines the second.
 _ORDERS = ("bgr_to_rgb", "to_rgb", "rgb_to_bgr")
 _NUM_CHANNELS = 3
 
 
-def normalise_images(config: Config) -> list[str]:
+def normalise_images(config: Config, images: Statistics) -> list[str]:
     """Change every data preprocessor of a config, also those inside others, and the ``Normalize`` steps of pipelines.
 
     A preprocessor without a mean gets one only if no pipeline normalises, because images would be normalised twice.
 
     Args:
         config: The whole config; changed in place.
+        images: Mean and standard deviation that the new weights expect.
 
     Returns:
         A sentence about what was changed, if anything was.
@@ -30,21 +29,30 @@ def normalise_images(config: Config) -> list[str]:
     parts = [part for key, value in config.items() for part in _parts(value, key)]
     steps = [part for key, part in parts if _is_step(key, part)]
     preprocessors = [part for key, part in parts if _is_preprocessor(key, part) and (part.get("mean") or not steps)]
-    # A step whose means are at most 1 follows one that divides by 255, and stays.
-    for part in [*preprocessors, *(step for step in steps if max(step["mean"]) > 1)]:
+    for part, is_step in [*((part, False) for part in preprocessors), *((step, True) for step in steps)]:
         if part.get("mean") and len(part["mean"]) != _NUM_CHANNELS:
             continue
         old = {key: part[key] for key in ("mean", "std", *_ORDERS) if key in part}
-        order = next((key for key in ("to_rgb", "bgr_to_rgb") if key in part), _order_of(part, config))
-        new = {"mean": MEAN, "std": STD, order: True}
-        if part.get("rgb_to_bgr"):
-            new["rgb_to_bgr"] = False
+        if is_step and max(part["mean"]) <= 1:
+            # It follows a step that divides by 255; one that only divides is such a step itself.
+            new = _numbers(images.as_unit()) if max(part["std"]) <= 1 else {}
+        else:
+            order = next((key for key in ("to_rgb", "bgr_to_rgb") if key in part), _order_of(part, config))
+            new = {**_numbers(images), order: True}
+            if part.get("rgb_to_bgr"):
+                new["rgb_to_bgr"] = False
         if any(_as_list(old.get(key)) != value for key, value in new.items()):
             before.append(", ".join(f"{key}={_as_list(value)}" for key, value in old.items()) or "none")
-            part.update({key: list(value) if isinstance(value, list) else value for key, value in new.items()})
+            part.update(new)
     if not before:
         return []
-    return [f"images: RGB with ImageNet's mean and standard deviation, as the new weights expect (before: {before[0]})"]
+    return [
+        f"images: RGB with {images.owner} mean and standard deviation, as the new weights expect (before: {before[0]})"
+    ]
+
+
+def _numbers(images: Statistics) -> dict[str, Any]:
+    return {"mean": list(images.mean), "std": list(images.std)}
 
 
 def _order_of(part: MutableMapping[str, Any], config: Config) -> str:

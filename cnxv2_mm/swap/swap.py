@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from mmengine.config import Config, ConfigDict
 
+from cnxv2_mm import zoo
 from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.swap import dry_run
@@ -15,6 +16,7 @@ from cnxv2_mm.swap.config_keys import is_teacher, necks, set_necks
 from cnxv2_mm.swap.dry_run import Failure, try_run
 from cnxv2_mm.swap.formats import needs_contiguous
 from cnxv2_mm.swap.necks_and_heads import adapt
+from cnxv2_mm.swap.network import DEFAULT_ARCH, Arch, Network, find_network, licence_note
 from cnxv2_mm.swap.new_style import with_type_names
 from cnxv2_mm.swap.old_backbone import Maps, OldBackbone, measure
 from cnxv2_mm.swap.optimizer import say_what_it_is_for, use_adamw
@@ -22,8 +24,8 @@ from cnxv2_mm.swap.preprocessing import normalise_images
 from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.swap.stages import Stages, choose_stages, in_millions
 from cnxv2_mm.swap.unused_maps import drop_unused_maps
-from cnxv2_mm.swap.weights import forget_old_weights, init_cfg
-from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES, find_variant
+from cnxv2_mm.swap.weights import NO_WEIGHTS, default_weights, forget_old_weights
+from cnxv2_mm.variants import LAST_STRIDE, NUM_STAGES
 
 PACKAGE = "cnxv2_mm"
 TYPE = f"{PACKAGE}.ConvNeXtV2"
@@ -48,10 +50,11 @@ class Swap:
 
 def swap_config(
     config: Config | str | Path,
-    arch: str = "tiny",
+    arch: Arch | None = None,
     *,
     checkpoint: str | None = None,
     optimizer: Literal["adamw", "keep"] = "adamw",
+    freeze: bool = False,
 ) -> Swap:
     """Put ConvNeXt V2 in the place of every backbone of a config.
 
@@ -64,22 +67,29 @@ def swap_config(
     Args:
         config: A config of mmdet, mmseg or mmpretrain; a file, or ``mmdet::...`` for one that a library ships. It is
             not changed.
-        arch: A size of ``cnxv2_mm.variants``, such as 'atto' or 'huge'.
-        checkpoint: The new backbone's weights: a file, an address or a name of ``cnxv2_mm.zoo``; 'none' for a random
+        arch: A size of ``cnxv2_mm.variants``, such as 'atto' or 'huge', or ``dict(depths=..., channels=...)``. None for
+            that of the weights, and 'tiny' if no weights are given.
+        checkpoint: The new backbone's weights: a file, an address or a name of ``cnxv2_mm.zoo``. They decide what the
+            backbone is and how images are normalised (:func:`cnxv2_mm.swap.network.find_network`). 'none' for a random
             start; None for the weights that the paper uses for such a task
             (:func:`cnxv2_mm.swap.weights.default_weights`).
         optimizer: 'adamw' for AdamW with layer decay and a schedule that suits it, 'keep' for the config's own.
+        freeze: Whether the backbone keeps its weights and runs in evaluation mode, so that neck and heads alone are
+            trained.
 
     Returns:
         The new config and the notes about it.
 
     Raises:
         SwapRefused: The backbone cannot be replaced.
-        ValueError: ``arch``, ``checkpoint`` or ``optimizer`` is unknown, or the config cannot be read.
+        ValueError: ``arch``, ``checkpoint`` or ``optimizer`` is unknown, the weights are not what they should be, they
+            contradict ``arch``, ``freeze`` comes without weights, or the config cannot be read.
     """
     if optimizer not in ("adamw", "keep"):
         raise ValueError(f"optimizer={optimizer!r} is unknown: choose 'adamw' or 'keep'")
-    find_variant(arch)
+    if freeze and checkpoint == NO_WEIGHTS:
+        raise ValueError("freeze=True keeps the weights as they are, and checkpoint='none' has none: leave one out")
+    network = find_network(arch, checkpoint)
     library = None if isinstance(config, Config) else str(config).rpartition("::")[0]
     config = with_type_names(deepcopy(config) if isinstance(config, Config) else load_config(str(config)))
     if not isinstance(config.get("model"), MutableMapping):
@@ -92,17 +102,21 @@ def swap_config(
     param_names: list[str] = []
     for site in sites:
         scope = next((part["_scope_"] for part in reversed(site) if part.get("_scope_")), default)
-        site_notes, old, unused = _swap_site(site[-1], arch, checkpoint, scope)
+        weights = default_weights(arch or DEFAULT_ARCH, scope, freeze) if checkpoint is None else checkpoint
+        site_notes, old, unused = _swap_site(site[-1], network, weights, scope, freeze)
         notes += site_notes
         param_names += old.param_names
         if unused:
             config.find_unused_parameters = True
+        if checkpoint is None:
+            notes.append(licence_note(zoo.find_weight(weights)))
+    notes += network.notes
     if all(site[-1]["backbone"].get("in_channels", 3) == 3 for site in sites):
-        notes += normalise_images(config)
+        notes += normalise_images(config, network.images)
     owners = {id(owner): owner for site in sites for owner in site}  # each once
     notes += forget_old_weights(config, list(owners.values()))
     if optimizer == "adamw":
-        notes += use_adamw(config, param_names)
+        notes += use_adamw(config, param_names, freeze)
     notes += say_what_it_is_for(config)
     _import_package(config)
     return Swap(config, tuple(dict.fromkeys(notes)))
@@ -110,13 +124,14 @@ def swap_config(
 
 def swap_backbone(
     config: Config | str | Path,
-    arch: str = "tiny",
+    arch: Arch | None = None,
     *,
     checkpoint: str | None = None,
     optimizer: Literal["adamw", "keep"] = "adamw",
+    freeze: bool = False,
 ) -> Config:
     """Return the config of :func:`swap_config` without the notes; see there for arguments and errors."""
-    return swap_config(config, arch, checkpoint=checkpoint, optimizer=optimizer).config
+    return swap_config(config, arch, checkpoint=checkpoint, optimizer=optimizer, freeze=freeze).config
 
 
 def _sites(part: Any, owners: tuple[MutableMapping, ...]) -> Iterator[tuple[MutableMapping, ...]]:
@@ -134,7 +149,7 @@ def _sites(part: Any, owners: tuple[MutableMapping, ...]) -> Iterator[tuple[Muta
 
 
 def _swap_site(
-    site: MutableMapping[str, Any], arch: str, checkpoint: str | None, scope: str
+    site: MutableMapping[str, Any], network: Network, weights: str, scope: str, freeze: bool
 ) -> tuple[list[str], OldBackbone, bool]:
     old_config = site["backbone"]
     old = measure(old_config, scope)
@@ -151,20 +166,22 @@ def _swap_site(
     pooled_by_neck = _neck_pools(site, old.maps, scope)
     pooled = pooled_by_neck or () in old.maps.cells
     stages = choose_stages(old.maps, from_last_stage=old.dilated or pooled_by_neck)
-    new_maps = stages.maps(find_variant(arch), pooled, old.maps.image_size)
-    site["backbone"] = _new_backbone(old_config, old, stages, pooled, arch, checkpoint, scope)
+    network.check(old.in_channels, stages.out_indices[-1])
+    new_maps = stages.maps(network.variant, pooled, old.maps.image_size)
+    site["backbone"] = _new_backbone(old_config, old, stages, pooled, network, weights, freeze)
     old_maps = old.maps
     if pooled_by_neck:
         site["neck"] = None
         old_maps = Maps((old.maps.shapes[0][:2],), old.maps.image_size)
     untried = adapt(site, old_maps, new_maps, scope)
     num_params = dry_run.count(dry_run.build(site["backbone"], scope).parameters())
-    notes = _notes(old_config, old, stages, new_maps, num_params, pooled_by_neck) + untried
+    notes = _notes(old_config, old, stages, new_maps, num_params, pooled_by_neck, freeze) + untried
     if len(old.maps.shapes) < num_maps:
         notes.append("backbone: maps that no neck or head uses are left out: their norms would get no gradient")
     teachers = [key for key in site if is_teacher(key)]
     if teachers:
         notes.append(f"teacher: kept as it is, with its own backbone ({', '.join(teachers)})")
+    unused = unused and not freeze
     if unused:
         notes.append("training: find_unused_parameters=True, because the neck or a head takes a map without using it")
     if needs_contiguous(site, new_maps, scope):
@@ -193,11 +210,11 @@ def _new_backbone(
     old: OldBackbone,
     stages: Stages,
     pooled: bool,
-    arch: str,
-    checkpoint: str | None,
-    scope: str,
+    network: Network,
+    weights: str,
+    freeze: bool,
 ) -> ConfigDict:
-    config: dict[str, Any] = {"type": TYPE, "arch": arch}
+    config: dict[str, Any] = {"type": TYPE, **network.arguments}
     if stages.out_indices != (0, 1, 2, 3):
         config["out_indices"] = stages.out_indices
     if stages.output_stride != LAST_STRIDE:
@@ -206,12 +223,15 @@ def _new_backbone(
         config["in_channels"] = old.in_channels
     if pooled:
         config["gap_before_final_norm"] = True
-    config["drop_path_rate"] = old_config.get("drop_path_rate", DROP_PATH_RATE)
-    if old_config.get("with_cp"):
-        config["with_cp"] = True
-    weights = init_cfg(arch, checkpoint, scope, old.in_channels)
-    if weights:
-        config["init_cfg"] = weights
+    if freeze:
+        config["frozen_stages"] = stages.out_indices[-1] + 1
+        config["drop_path_rate"] = 0.0
+    else:
+        config["drop_path_rate"] = old_config.get("drop_path_rate", DROP_PATH_RATE)
+        if old_config.get("with_cp"):
+            config["with_cp"] = True
+    if weights != NO_WEIGHTS:
+        config["init_cfg"] = {"type": f"{PACKAGE}.Pretrained", "checkpoint": weights}
     return ConfigDict(config)
 
 
@@ -222,6 +242,7 @@ def _notes(
     new_maps: Maps,
     num_params: int,
     pooled: bool,
+    freeze: bool,
 ) -> list[str]:
     before = max(source.num_params for source in old.maps.sources)
     notes = [
@@ -239,7 +260,12 @@ def _notes(
         notes.append(f"backbone: {kept}, because no old map has a larger stride")
     if pooled:
         notes.append("neck: removed; the backbone averages over the image itself, before its last norm")
-    if old_config.get("frozen_stages", -1) > 0 or old_config.get("norm_eval"):
+    if freeze:
+        notes.append(
+            "backbone: frozen, in evaluation mode and without stochastic depth; neck and heads alone are trained. The "
+            "norms of its outputs are frozen too: those that the weights lack scale each cell to mean 0 and variance 1"
+        )
+    elif old_config.get("frozen_stages", -1) > 0 or old_config.get("norm_eval"):
         notes.append("backbone: frozen_stages and norm_eval are dropped; it has no batch norm and all of it is trained")
     special = [key for key, value in old_config.items() if key not in _ORDINARY_PARTS and _holds_part(value)]
     if special:

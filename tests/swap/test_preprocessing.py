@@ -3,8 +3,10 @@
 import pytest
 from mmengine.config import Config
 
-from cnxv2_mm.swap.preprocessing import MEAN, STD, normalise_images
+from cnxv2_mm.swap.image_statistics import CLIP, IMAGENET
+from cnxv2_mm.swap.preprocessing import normalise_images
 
+MEAN, STD = list(IMAGENET.mean), list(IMAGENET.std)
 CAFFE = {"mean": [103.53, 116.28, 123.675], "std": [1.0, 1.0, 1.0], "bgr_to_rgb": False}
 RGB = {"mean": MEAN, "std": STD, "bgr_to_rgb": True}
 
@@ -22,7 +24,7 @@ def test_preprocessors_inside_others_are_changed_too():
     inner = {"type": "DetDataPreprocessor", **CAFFE, "pad_size_divisor": 32}
     outer = {"type": "MultiBranchDataPreprocessor", "data_preprocessor": inner}
     config = Config({"model": {"detector": {"data_preprocessor": inner}, "data_preprocessor": outer}})
-    notes = normalise_images(config)
+    notes = normalise_images(config, IMAGENET)
     expected = {"type": "DetDataPreprocessor", **RGB, "pad_size_divisor": 32}
     assert config.model.data_preprocessor.data_preprocessor == expected
     assert config.model.detector.data_preprocessor == expected
@@ -32,14 +34,14 @@ def test_preprocessors_inside_others_are_changed_too():
 
 def test_images_that_were_not_normalised_are():
     config = Config({"model": {"data_preprocessor": {"type": "DetDataPreprocessor", "pad_size_divisor": 32}}})
-    normalise_images(config)
+    normalise_images(config, IMAGENET)
     assert config.model.data_preprocessor == {"type": "DetDataPreprocessor", "pad_size_divisor": 32, **RGB}
 
 
 def test_mmpretrain_spells_the_order_its_own_way():
     part = {"mean": [127.5] * 3, "std": [127.5] * 3, "rgb_to_bgr": True}
     config = Config({"default_scope": "mmpretrain", "data_preprocessor": part})
-    normalise_images(config)
+    normalise_images(config, IMAGENET)
     assert config.data_preprocessor == {"mean": MEAN, "std": STD, "to_rgb": True, "rgb_to_bgr": False}
 
 
@@ -47,7 +49,7 @@ def test_a_preprocessor_of_another_library_keeps_its_words():
     """DeepSORT's re-identification inside a detector's config."""
     reid = {"data_preprocessor": {"type": "mmpretrain.ClsDataPreprocessor"}}
     config = Config({"default_scope": "mmdet", "model": {"reid": reid}})
-    normalise_images(config)
+    normalise_images(config, IMAGENET)
     assert config.model.reid.data_preprocessor == {
         **reid["data_preprocessor"],
         "mean": MEAN,
@@ -61,7 +63,7 @@ def test_steps_of_pipelines():
     unit = {"type": "torchvision/Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
     caffe = {"type": "mmcv.Normalize", "mean": [103.53, 116.28, 123.675], "std": [1.0] * 3, "to_rgb": False}
     config = Config({"train_pipeline": [{"type": "Load"}, caffe, unit, raw]})
-    normalise_images(config)
+    normalise_images(config, IMAGENET)
     assert config.train_pipeline[1] == {"type": "mmcv.Normalize", "mean": MEAN, "std": STD, "to_rgb": True}
     assert config.train_pipeline[2] == unit
 
@@ -70,7 +72,7 @@ def test_what_is_right_or_has_other_channels_stays():
     eight = {"mean": [1.0] * 8, "std": [1.0] * 8}
     config = Config({"data_preprocessor": dict(RGB), "model": {"data_preprocessor": eight}})
     before = config.to_dict()
-    assert normalise_images(config) == []
+    assert normalise_images(config, IMAGENET) == []
     assert config.to_dict() == before
 
 
@@ -78,6 +80,20 @@ def test_a_step_without_an_order_gets_its_own_word_for_it_and_images_are_normali
     step = {"type": "mmcv.Normalize", "mean": [0.0, 0.0, 1.5], "std": [1.0] * 3}
     pipeline = {"default_scope": "mmdet", "train_pipeline": [step]}
     config = Config({**pipeline, "model": {"data_preprocessor": {"type": "DetDataPreprocessor"}}})
-    normalise_images(config)
+    normalise_images(config, IMAGENET)
     assert config.train_pipeline[0] == {"type": "mmcv.Normalize", "mean": MEAN, "std": STD, "to_rgb": True}
     assert config.model.data_preprocessor == {"type": "DetDataPreprocessor"}
+
+
+def test_images_as_clip_has_them():
+    """mmpretrain's CLIP configs state the numbers in 0 ... 255, transformers' processors those in 0 ... 1."""
+    mean, std = [122.770938, 116.7460125, 104.09373615], [68.5005327, 66.6321579, 70.32316305]
+    unit = {"type": "torchvision/Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    config = Config({"train_pipeline": [dict(unit)], "data_preprocessor": dict(RGB)})
+    (note,) = normalise_images(config, CLIP)
+    assert config.data_preprocessor.mean == pytest.approx(mean, abs=1e-5)
+    assert config.data_preprocessor.std == pytest.approx(std, abs=1e-5)
+    (step,) = config.train_pipeline
+    assert step.mean == pytest.approx([0.48145466, 0.4578275, 0.40821073], abs=1e-6)
+    assert set(step) == set(unit)  # torchvision's knows no order of channels
+    assert "RGB with CLIP's mean" in note

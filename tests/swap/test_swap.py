@@ -11,6 +11,7 @@ from cnxv2_mm.config.load import load_config
 from cnxv2_mm.swap import SwapRefused, swap_backbone, swap_config
 from cnxv2_mm.swap.swap import _sites
 from tests.conftest import photographs
+from tests.swap.files import save_backbone
 from tests.swap.published import CONFIGS
 
 
@@ -80,6 +81,25 @@ def test_learning_rates_fall_towards_the_stem():
     groups = build_optim_wrapper(model, config.optim_wrapper).param_groups
     # tiny has 18 blocks.
     assert min(group["lr"] for group in groups) == pytest.approx(1e-4 * 0.9**18)
+
+
+def test_weights_of_clip_bring_their_size_and_their_images():
+    swapped = swap_config("mmdet::retinanet/retinanet_r50_fpn_1x_coco.py", checkpoint="convnext_base.clip_laion2b")
+    model = swapped.config.model
+    assert (model.backbone.arch, model.backbone.use_grn, model.neck.in_channels) == ("base", False, [256, 512, 1024])
+    # openai/CLIP @ dcba3cb, clip/clip.py, for images in 0 ... 1
+    assert [x / 255 for x in model.data_preprocessor.mean] == pytest.approx([0.48145466, 0.4578275, 0.40821073])
+    assert [x / 255 for x in model.data_preprocessor.std] == pytest.approx([0.26862954, 0.26130258, 0.27577711])
+    assert any("RGB with CLIP's mean" in note for note in swapped.notes)
+
+
+def test_weights_that_do_not_fit_the_config_are_refused(tmp_path):
+    """A file for other images, and one that ends before the last stage that the neck reads."""
+    for arguments, kind in (({"in_channels": 5}, "other channels"), ({"out_indices": (1,)}, "weights")):
+        _, file = save_backbone(tmp_path / "mine.pth", **arguments)
+        with pytest.raises(SwapRefused) as caught:
+            swap_backbone("mmdet::retinanet/retinanet_r50_fpn_1x_coco.py", checkpoint=file)
+        assert caught.value.kind == kind
 
 
 def test_the_given_config_and_its_optimiser_are_left_alone():

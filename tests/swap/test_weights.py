@@ -5,8 +5,7 @@ from mmengine.config import Config
 from mmengine.model import PretrainedInit
 
 from cnxv2_mm import zoo
-from cnxv2_mm.swap.refusal import SwapRefused
-from cnxv2_mm.swap.weights import default_weights, forget_old_weights, init_cfg
+from cnxv2_mm.swap.weights import default_weights, forget_old_weights
 
 
 @pytest.mark.parametrize("arch", ["atto", "femto", "pico", "nano", "tiny", "base", "large", "huge"])
@@ -16,38 +15,13 @@ def test_every_published_size_has_weights_for_every_task(arch, scope):
 
 
 def test_a_size_without_weights_needs_a_choice():
-    with pytest.raises(ValueError, match="'none' for a random start"):
+    with pytest.raises(ValueError, match=r"for atto, [^()]*, huge\): give checkpoint.*'none' for a random start"):
         default_weights("small", "mmdet")
-    assert init_cfg("small", "none", "mmdet", 3) is None
 
 
-def test_files_names_and_addresses_are_taken_as_they_are(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "epoch_100.pth").touch()
-    (tmp_path / "convnextv2_mine").touch()  # a file, though it is written like a name
-    for checkpoint in ("epoch_100.pth", "convnextv2_mine", "timm:convnextv2_tiny_fcmae", "s3://bucket/epoch_100.pth"):
-        init = init_cfg("tiny", checkpoint, "mmdet", 8)
-        assert init == {"type": "cnxv2_mm.Pretrained", "checkpoint": checkpoint}
-
-
-@pytest.mark.parametrize(
-    ("checkpoint", "message"),
-    [
-        ("convnextv2_tiny_fcme", "did you mean convnextv2_tiny_fcmae"),
-        ("convnext2_tiny_fcmae", "no name of the zoo; did you mean convnextv2_tiny_fcmae"),
-        ("nope", "'nope' is no file here, no address"),
-        ("my/epoch_100.pth", "'my/epoch_100.pth' is no file here"),
-        (".", "is no file here"),
-    ],
-)
-def test_what_is_none_of_them_is_refused(checkpoint, message):
-    with pytest.raises(ValueError, match=message):
-        init_cfg("tiny", checkpoint, "mmdet", 3)
-
-
-def test_other_channels_need_a_choice():
-    with pytest.raises(SwapRefused, match="8 channels"):
-        init_cfg("tiny", None, "mmdet", 8)
+def test_a_frozen_backbone_starts_from_weights_that_were_fine_tuned():
+    assert default_weights("tiny", "mmdet") == "convnextv2_tiny_fcmae"
+    assert default_weights("tiny", "mmdet", freeze=True) == "convnextv2_tiny_in1k"
 
 
 def test_weights_of_the_old_network_are_forgotten():

@@ -1,6 +1,6 @@
 """The ``config.json`` beside a file: read where it is the file's own, left alone where it is not.
 
-Files of transformers are in ``test_hugging_face.py``.
+Files of transformers are in ``dialects/test_hugging_face.py``.
 """
 
 import json

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnxv2_mm.checkpoints.dialects import HUGGING_FACE, TIMM, Dialect
+from cnxv2_mm.checkpoints.dialects import DINOV3, HUGGING_FACE, TIMM, Dialect
 
 _NAME = "config.json"
 _EPS = 1e-6
@@ -17,7 +17,8 @@ def check_hub_config(checkpoint: str | os.PathLike[str], dialect: Dialect) -> No
     """Refuse a network that computes something else than ours, according to the ``config.json`` in its folder.
 
     Ours has the exact GELU and norms with eps 1e-6. ``layer_norm_eps`` of transformers concerns the norm behind the
-    pooling alone. It is 1e-12 in all published files; an eps below ours is accepted, it makes no difference.
+    pooling alone, but for DINOv3, where it concerns all norms. It is 1e-12 in the other published files; an eps below
+    ours is accepted there, it makes no difference.
 
     Args:
         checkpoint: What was read. If it is no file, or there is no ``config.json`` in its folder, nothing is checked.
@@ -28,7 +29,7 @@ def check_hub_config(checkpoint: str | os.PathLike[str], dialect: Dialect) -> No
     """
     path = Path(checkpoint).expanduser()
     beside = path.with_name(_NAME)
-    if dialect not in (HUGGING_FACE, TIMM) or not path.is_file() or not beside.is_file():
+    if dialect not in (HUGGING_FACE, DINOV3, TIMM) or not path.is_file() or not beside.is_file():
         return
     try:
         config = json.loads(beside.read_text(encoding="utf-8"))
@@ -53,10 +54,12 @@ def _settings(config: Mapping[str, Any], dialect: Dialect) -> list[tuple[str, An
         return [("act_layer", act, act == "gelu"), ("norm_eps", eps, eps == _EPS)]
     found = []
     for part in (config, config.get("backbone_config")):
-        if isinstance(part, Mapping) and str(part.get("model_type")).startswith("convnext"):
+        kind = "dinov3_convnext" if dialect is DINOV3 else "convnext"
+        if isinstance(part, Mapping) and str(part.get("model_type")).startswith(kind):
             act, eps = part.get("hidden_act"), part.get("layer_norm_eps")
+            below = isinstance(eps, int | float) and eps <= _EPS
             found += [
                 ("hidden_act", act, act in _EXACT_GELU),
-                ("layer_norm_eps", eps, isinstance(eps, int | float) and eps <= _EPS),
+                ("layer_norm_eps", eps, eps == _EPS if dialect is DINOV3 else below),
             ]
     return found

@@ -1,6 +1,7 @@
 """Networks that are called ConvNeXt and differ from those of the papers: how to recognise them.
 
-Most differences show in the tensors, some do not. Source: timm 1.0.31 (models/convnext.py), which builds all of them.
+Most differences show in the tensors, some do not. Sources: timm 1.0.31 (models/convnext.py), which builds most of them;
+vishalned/MMEarth-train @ 1157900 (models/convnextv2.py).
 """
 
 import re
@@ -10,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from cnxv2_mm.checkpoints.architecture import Architecture
-from cnxv2_mm.checkpoints.dialects import TIMM, Dialect
+from cnxv2_mm.checkpoints.dialects import TIMM, TIMM_FEATURES, Dialect
 
 _BLOCK = re.compile(r"backbone\.stages\.(\d)\.\d+\.(.+)")
-_THEIR_BLOCK = re.compile(r"(?:.+\.)?stages\.\d\.(?:blocks\.|layers\.)?\d+\.(.+)")
-_FURTHER_STAGE = re.compile(r"(?:.+\.)?stages\.(?:[4-9]|\d{2,})\..+")
+_THEIR_BLOCK = re.compile(r"(?:.+\.)?(?:stages[._]\d|features\.\d)\.(?:blocks\.|layers\.)?\d+\.(.+)")
+_FURTHER_STAGE = re.compile(r"(?:.+\.)?(?:stages[._](?:[4-9]|\d{2,})|features\.(?:[89]|\d{2,}))\..+")
 # V1 networks of timm with the tensors of a plain one, by depths and channels, and what their tensors do not show.
 _UNSEEN: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[str, str]] = {
     ((3, 4, 30, 3), (384, 768, 1536, 3072)): ("convnext_xxlarge", "its norms have eps 1e-5"),
@@ -33,7 +34,7 @@ def find_unseen_difference(dialect: Dialect, architecture: Architecture) -> str 
         What it is and how it differs; None for all other networks.
     """
     found = _UNSEEN.get((architecture.depths, architecture.channels))
-    if dialect is not TIMM or architecture.use_grn or found is None:
+    if dialect not in (TIMM, TIMM_FEATURES) or architecture.use_grn or found is None:
         return None
     name, difference = found
     return f"timm's {name} by its sizes, and {difference}, where this package has eps 1e-6 and the exact GELU"
@@ -64,9 +65,11 @@ def find_differences(tensors: Mapping[str, Tensor], unknown: Sequence[str], arch
 def _differences_of_stem(tensors: Mapping[str, Tensor], unknown: Sequence[str]) -> list[str]:
     conv = tensors.get("backbone.downsample_layers.0.0.weight")
     norm = tensors.get("backbone.downsample_layers.0.1.weight")
+    if conv is not None and conv.ndim == 1 and "backbone.downsample_layers.3.0.weight" not in tensors:
+        return ["a stem that does not stand among its downsampling layers, as in MMEarth's"]
     if conv is None or conv.ndim != 4 or conv.shape[2:] == (4, 4):
         return []
-    if (norm is not None and norm.ndim == 4) or any("stem." in name for name in unknown):
+    if (norm is not None and norm.ndim == 4) or any("stem." in name or "stem_" in name for name in unknown):
         return ["an overlapping stem of two convolutions"]
     return [f"a stem of {conv.shape[2]} x {conv.shape[3]} pixels"]
 

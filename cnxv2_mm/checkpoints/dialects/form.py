@@ -31,6 +31,11 @@ def _as_vector(tensor: Tensor) -> Tensor:
     return tensor.reshape(-1) if tensor.numel() == tensor.shape[-1:].numel() else tensor
 
 
+def _as_channels(tensor: Tensor) -> Tensor:
+    """(C, 1, 1) -> (C,)."""
+    return tensor.reshape(-1) if tensor.ndim == 3 and tensor.shape[1:] == (1, 1) else tensor
+
+
 def _without_kernel(tensor: Tensor) -> Tensor:
     """(O, I, 1, 1) -> (O, I)."""
     return tensor.flatten(1) if tensor.ndim == 4 and tensor.shape[2:] == (1, 1) else tensor
@@ -72,6 +77,7 @@ SAME = Form(read=lambda t: t, write=lambda t, _: t)
 VECTOR = Form(read=_as_vector, write=lambda t, _: t)
 ROW = Form(read=_as_vector, write=lambda t, _: t[None])  # (1, C)
 CELL = Form(read=_as_vector, write=lambda t, _: t[None, None, None])  # (1, 1, 1, C)
+COLUMN = Form(read=_as_channels, write=lambda t, _: t[:, None, None])  # (C, 1, 1)
 TOKEN = Form(read=lambda t: t.reshape(-1), write=lambda t, _: t[None, :, None, None])  # (1, C, 1, 1)
 LINEAR = Form(read=_without_kernel, write=lambda t, _: t)
 CONV_1X1 = Form(read=_without_kernel, write=lambda t, _: t[..., None, None] if t.ndim == 2 else t)

@@ -1,4 +1,4 @@
-"""The names of transformers 4.57.6 (models/convnextv2, models/convnext)."""
+"""The names of transformers 4.57.6: models/convnextv2 and models/convnext, and those of models/dinov3_convnext."""
 
 from collections.abc import Mapping
 
@@ -53,4 +53,25 @@ HUGGING_FACE = Dialect(
     signature="encoder.stages.{i}.layers.{j}.dwconv.weight",
     roots=("convnextv2.", "convnext."),
     write_root=_hugging_face_root,
+)
+
+# In transformers 5 the stages stand under 'model.' and the final norm does not. It reads these names too.
+DINOV3 = Dialect(
+    name="dinov3",
+    backbone=(
+        Row("stages.{i}.downsample_layers.{k}.{p}", "backbone.downsample_layers.{i}.{k}.{p}"),
+        *blocks(
+            "stages.{i}.layers.{j}.",
+            ("depthwise_conv.{p}", "dwconv.{p}"),
+            ("layer_norm.{p}", "norm.{p}"),
+            ("pointwise_conv1.{p}", "pwconv1.{p}"),
+            ("pointwise_conv2.{p}", "pwconv2.{p}"),
+            ("gamma", "gamma"),
+        ),
+        Row("layer_norm.{p}", FINAL_NORM),
+    ),
+    around=(Row("layer_norm.{p}", FINAL_NORM),),
+    signature="stages.{i}.layers.{j}.depthwise_conv.weight",
+    roots=("model.",),
+    needs_layer_scale=True,
 )

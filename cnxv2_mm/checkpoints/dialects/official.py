@@ -1,7 +1,8 @@
 """The names of the papers' own code, dense and sparse.
 
 Sources: facebookresearch/ConvNeXt-V2 @ 2553895 (models/convnextv2.py, models/fcmae.py, models/convnextv2_sparse.py,
-utils.remap_checkpoint_keys) and, for V1, facebookresearch/ConvNeXt @ 048efce.
+utils.remap_checkpoint_keys); for V1 facebookresearch/ConvNeXt @ 048efce; for DINOv3 facebookresearch/dinov3 @ 6876159
+(models/convnext.py), whose names EUPE has too.
 """
 
 from cnxv2_mm.checkpoints.dialects.form import CELL, CONV_1X1, DEPTHWISE, KERNEL, ROW, TOKEN
@@ -21,11 +22,13 @@ OFFICIAL = Dialect(
             ("gamma", "gamma"),
         ),
         Row("norm.{p}", FINAL_NORM),
-        Row("norms.3.{p}", FINAL_NORM),  # DINOv3's second name for it
+        # DINOv3's norms of the stages' maps. It has the last one alone, which is the final norm under a second name.
+        Row("norms.{i}.{p}", "backbone.norm{i}.{p}", when=lambda _: False),
     ),
     around=(Row("head.{p}", CLASSIFIER),),
     signature="stages.{i}.{j}.dwconv.weight",
     wrapper="model",
+    beside=(("projectors.", "projectors of its distillation"),),
 )
 
 OFFICIAL_SPARSE = Dialect(

@@ -1,7 +1,7 @@
 """What a table of names is made of: rows, each with a name of the library and one of ours.
 
 In the templates ``{i}`` is a stage, ``{d}`` one behind the first, ``{j}`` a block, ``{k}`` a place in the stem or in a
-downsampling layer, ``{p}`` 'weight' or 'bias', ``{g}`` 'gamma' or 'beta'.
+downsampling layer, ``{p}`` 'weight' or 'bias', ``{g}`` 'gamma' or 'beta', ``{f}`` a stage among torchvision's features.
 """
 
 import re
@@ -20,6 +20,7 @@ _PLACES = {
     "k": r"(?P<k>[01])",
     "p": r"(?P<p>weight|bias)",
     "g": r"(?P<g>gamma|beta)",
+    "f": r"(?P<f>[1357])",
 }
 
 
@@ -67,6 +68,8 @@ class Dialect:
         write_root: Returns the one of them to write, for a file with these tensors (our names).
         wrapper: Entry of the file under which the library looks for the tensors; '' for the top level.
         other_heads: First levels of names of heads that are more than a linear layer behind the pooled and normed map.
+        beside: Levels that stand where those of ``backbone`` do and are no part of the network, each with what it is.
+        needs_layer_scale: Whether every block of the library's networks has a layer scale, as in V1.
     """
 
     name: str
@@ -77,12 +80,14 @@ class Dialect:
     write_root: Callable[[Mapping[str, Tensor]], str] = lambda _: ""
     wrapper: str = ""
     other_heads: tuple[str, ...] = ()
+    beside: tuple[tuple[str, str], ...] = ()
+    needs_layer_scale: bool = False
 
     @cached_property
     def levels(self) -> re.Pattern[str]:
-        """The first levels of the names of ``backbone``."""
+        """The first levels of the names of ``backbone``, with any number in them: a further stage is no other part."""
         first = dict.fromkeys(row.theirs.split(".")[0] for row in self.backbone)
-        return re.compile("|".join(compile_template(level).pattern for level in first))
+        return re.compile("|".join(re.sub(r"{\w}", r"\\d+", level) for level in first))
 
     @cached_property
     def signature_names(self) -> re.Pattern[str]:

@@ -1,10 +1,15 @@
-"""The official sparse network, on its own tensors, computes what ours does."""
+"""What only the official codes can tell: the sparse network on its own tensors, and the names of DINOv3."""
 
+import pytest
+import timm
 import torch
+from timm.models.convnext import checkpoint_filter_fn
 from torch import Tensor
 from torch.nn import functional as F
 
 from cnxv2_mm import FCMAE
+from cnxv2_mm.checkpoints.dialects import OFFICIAL, TIMM
+from cnxv2_mm.checkpoints.translate import to_ours
 from cnxv2_mm.masking import unpatchify
 from tests.checkpoints.peers import SMALL, build_ours, in_dialect, in_ours, random_decoder, random_network
 from tests.conftest import photographs, relative_error
@@ -133,3 +138,69 @@ def test_the_official_decoder_paints_what_ours_does():
     model.load_state_dict({n: v for n, v in in_ours(t).items() if n in model.state_dict()})
     painted = model.decoder.pred(model.decoder(features, visible)).flatten(1, 2)
     assert relative_error(unpatchify(painted, (3, 2), 32), expected) < 1e-5
+
+
+def dinov3(network: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A file of DINOv3 (models/convnext.py of facebookresearch/dinov3 @ 6876159).
+
+    Its ``norms`` are three ``nn.Identity``, which have no tensors, and ``norm`` once more.
+    """
+    tensors = {n: t for n, t in in_dialect(network, "official").items() if not n.startswith("head.")}
+    return tensors | {f"norms.3.{p}": tensors[f"norm.{p}"] for p in ("weight", "bias")}
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone.", "teacher.backbone."])
+def test_a_file_of_dinov3_is_read_whole(prefix):
+    network = random_network(v1=True)
+    translation = to_ours({prefix + name: tensor for name, tensor in dinov3(network).items()})
+    translation.check()
+    assert translation.dialect is OFFICIAL
+    assert translation.tensors.keys() == {name for name in network if not name.startswith("head.")}
+    assert translation.dropped == {"a second copy of another": [f"{prefix}norms.3.{p}" for p in ("weight", "bias")]}
+
+
+def test_its_second_name_of_the_final_norm_is_enough():
+    network = random_network(v1=True)
+    tensors = {name: t for name, t in dinov3(network).items() if not name.startswith("norm.")}
+    translation = to_ours(tensors)
+    translation.check()
+    assert torch.equal(translation.tensors["backbone.norm3.bias"], network["backbone.norm3.bias"])
+    assert translation.write(OFFICIAL).tensors.keys() == tensors.keys()
+
+
+def test_two_final_norms_of_other_numbers_are_refused():
+    tensors = dinov3(random_network(v1=True))
+    tensors["norms.3.bias"] = tensors["norms.3.bias"] + 1
+    with pytest.raises(ValueError, match=r"'norm\.bias' and 'norms\.3\.bias' have the same place in the network"):
+        to_ours(tensors)
+
+
+def test_norms_of_its_other_stages_are_our_output_norms():
+    """``get_intermediate_layers`` there puts ``norms[i]`` behind the map of stage i."""
+    tensors = dinov3(random_network(v1=True))
+    others = {f"norms.{i}.{p}": torch.randn(SMALL.channels[i]) for i in range(3) for p in ("weight", "bias")}
+    translation = to_ours(tensors | others)
+    translation.check()
+    assert all(torch.equal(translation.tensors[n.replace("norms.", "backbone.norm")], t) for n, t in others.items())
+    assert translation.write(OFFICIAL).tensors.keys() == (tensors | others).keys() - {"norms.3.weight", "norms.3.bias"}
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone."])
+def test_the_projectors_of_eupe_are_dropped_with_a_reason(prefix):
+    """Their names are those that timm 1.0.31 leaves out (models/convnext.py, checkpoint_filter_fn)."""
+    projectors = {f"{prefix}projectors.teacher.{i}.weight": torch.ones(3, 3) for i in range(2)}
+    tensors = {prefix + name: tensor for name, tensor in dinov3(random_network(v1=True)).items()}
+    translation = to_ours(tensors | projectors)
+    translation.check()
+    assert translation.dropped["projectors of its distillation"] == list(projectors)
+
+
+@torch.no_grad()
+def test_timm_takes_from_a_file_of_eupe_what_we_take():
+    """Oracle: timm's own conversion of such files."""
+    model = timm.create_model("convnext_tiny", depths=SMALL.depths, dims=SMALL.channels, num_classes=0)
+    tensors = dinov3(random_network(v1=True)) | {"projectors.teacher.0.weight": torch.ones(3, 3)}
+    theirs = checkpoint_filter_fn(tensors, model)
+    ours = to_ours(tensors).write(TIMM).tensors
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

@@ -5,7 +5,7 @@ import pytest
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.dialects.table import compile_template
 
-PLACES = {"i": "3", "d": "2", "j": "26", "k": "1", "p": "bias", "g": "beta"}
+PLACES = {"i": "3", "d": "2", "j": "26", "k": "1", "p": "bias", "g": "beta", "f": "7"}
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,23 @@ def test_both_sides_of_a_row_have_the_same_places(dialect):
 def test_the_signature_is_a_tensor_of_every_block(dialect):
     name = dialect.signature.format(**PLACES)
     (row,) = (row for row in dialect.backbone if row.their_names.fullmatch(name))
-    assert row.ours in ("backbone.stages.{i}.{j}.dwconv.{p}", "backbone.stages.{i}.{j}.dwconv.weight")
+    assert row.ours.format(**PLACES).startswith("backbone.stages.3.26.dwconv.")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "level", "inside"),
+    [
+        ("timm", "stages", True),
+        ("timm", "head", False),
+        ("timm-features", "stages_3", True),
+        ("timm-features", "stages_4", True),
+        ("timm-features", "stages", False),
+        ("ours", "norm4", True),
+        ("ours", "norms", False),
+        ("torchvision", "features", True),
+        ("torchvision", "classifier", False),
+    ],
+)
+def test_the_levels_of_the_network_are_told_from_others(dialect, level, inside):
+    """Also those of a network with more stages: none of it may count as something beside the network."""
+    assert bool(DIALECTS[dialect].levels.fullmatch(level)) == inside

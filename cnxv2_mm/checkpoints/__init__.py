@@ -12,6 +12,7 @@ one set of names, called ours. In the order in which to read the files:
 - ``translate``: from any dialect to our names, and back.
 - ``torchvision_weights``, ``hugging_face_hub``: files that other libraries know how to find.
 - ``addresses``: which of them an address means.
+- ``shards``: a checkpoint in several files.
 - ``files``: tensors out of a file, without running code that is in it.
 - ``hub_config``: what the ``config.json`` beside a file says about it.
 - ``norm_eps``: the eps of a file's norms and of a model's.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cnxv2_mm.backbone import LAYER_NORM_EPS
 from cnxv2_mm.checkpoints.architecture import Architecture
 from cnxv2_mm.checkpoints.dialects import DIALECTS
-from cnxv2_mm.checkpoints.files import local_file
+from cnxv2_mm.checkpoints.files import source_files
 from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.checkpoints.target import check_target, write_tensors
 
@@ -60,7 +60,7 @@ def convert(
     if dialect not in DIALECTS:
         raise ValueError(f"dialect={dialect!r} is unknown; choose one of {', '.join(DIALECTS)}")
     new = check_target(target, overwrite)
-    if new.exists() and (old := local_file(source)) is not None and new.samefile(old):
+    if new.exists() and any(map(new.samefile, source_files(source))):
         raise ValueError(f"target={os.fspath(target)!r} is the source itself, which is never replaced; choose another")
     translation, architecture, entry = read_network(source, prefix, entry, trust_pickle)
     if architecture.norm_eps not in (None, LAYER_NORM_EPS):

@@ -66,7 +66,7 @@ def _is_official(tensors: Mapping[str, Tensor], inner: str) -> bool:
     Official is a file with that code's final norm or head, or with its shape of GRN. The shape does not count behind
     ``backbone.``: official weights that somebody renamed for a detector of OpenMMLab keep it.
     """
-    if f"{inner}norm.weight" in tensors or f"{inner}head.weight" in tensors:
+    if any(f"{inner}{name}.weight" in tensors for name in ("norm", "norms.3", "head")):
         return True
     grn = [tensor for name, tensor in tensors.items() if name.startswith(inner) and name.endswith(".grn.gamma")]
     return not inner.endswith("backbone.") and any(tensor.ndim > 1 for tensor in grn)

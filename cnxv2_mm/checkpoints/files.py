@@ -24,6 +24,7 @@ from torch import Tensor
 
 from cnxv2_mm import zoo
 from cnxv2_mm.checkpoints.addresses import fetch_from_library
+from cnxv2_mm.checkpoints.shards import read_index, read_shards
 from cnxv2_mm.zoo.checkpoint_format import Kind, is_whole_pickle, recognise
 
 # The entries under which training codes store weights: timm (averaged), official (averaged), mmengine, official. With
@@ -91,7 +92,8 @@ def read_tensors(
 
     Args:
         checkpoint: A file (``~`` is the home folder), a name of ``cnxv2_mm.zoo``, an http(s) address, one of
-            :mod:`cnxv2_mm.checkpoints.addresses`, or one for which mmengine has a file backend, such as s3://.
+            :mod:`cnxv2_mm.checkpoints.addresses`, or one for which mmengine has a file backend, such as s3://. Of an
+            index all files are read that it names, see :mod:`cnxv2_mm.checkpoints.shards`.
         entry: The entry of the file that holds the weights; None for the first of :data:`ENTRIES`, or the top level.
         trust_pickle: Read the file even if it then runs code that is in it.
 
@@ -99,7 +101,7 @@ def read_tensors(
         The tensors by name, and the entry that holds them ('' for the top level).
 
     Raises:
-        OSError: There is no such file, or it cannot be downloaded.
+        OSError: There is no such file, or not all files that an index names are there, or it cannot be downloaded.
         ValueError: The file is damaged or no checkpoint, it would run code, or it has no such entry; or there is
             nothing at such an address.
     """
@@ -139,11 +141,23 @@ def local_file(checkpoint: str | os.PathLike[str]) -> Path | None:
     return fetch_from_library(text) if "://" in text else None
 
 
+def source_files(checkpoint: str | os.PathLike[str]) -> list[Path]:
+    """Return the local file of a checkpoint (:func:`local_file`), and all files that it names if it is an index."""
+    path = local_file(checkpoint)
+    return [] if path is None else [path, *(read_index(path) or ())]
+
+
 def _expand(text: str) -> Path:
     return Path(os.path.expanduser(text))
 
 
 def _read(path: Path, trust_pickle: bool) -> Any:
+    if shards := read_index(path):
+        return read_shards(path, shards, lambda shard: _read_file(shard, trust_pickle))
+    return _read_file(path, trust_pickle)
+
+
+def _read_file(path: Path, trust_pickle: bool) -> Any:
     name = f"checkpoint={str(path)!r}"
     try:
         kind = recognise(path)

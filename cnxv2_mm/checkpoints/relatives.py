@@ -1,6 +1,7 @@
 """Networks that are called ConvNeXt and differ from those of the papers: how to recognise them.
 
-Most differences show in the tensors, some do not. Source: timm 1.0.31 (models/convnext.py), which builds all of them.
+Most differences show in the tensors, some do not. Sources: timm 1.0.31 (models/convnext.py), which builds most of them;
+vishalned/MMEarth-train @ 1157900 (models/convnextv2.py).
 """
 
 import re
@@ -13,8 +14,8 @@ from cnxv2_mm.checkpoints.architecture import Architecture
 from cnxv2_mm.checkpoints.dialects import Dialect
 
 _BLOCK = re.compile(r"backbone\.stages\.(\d)\.\d+\.(.+)")
-_THEIR_BLOCK = re.compile(r"(?:.+\.)?stages\.\d\.(?:blocks\.|layers\.)?\d+\.(.+)")
-_FURTHER_STAGE = re.compile(r"(?:.+\.)?stages\.(?:[4-9]|\d{2,})\..+")
+_THEIR_BLOCK = re.compile(r"(?:.+\.)?(?:stages[._]\d|features\.\d)\.(?:blocks\.|layers\.)?\d+\.(.+)")
+_FURTHER_STAGE = re.compile(r"(?:.+\.)?(?:stages[._](?:[4-9]|\d{2,})|features\.(?:[89]|\d{2,}))\..+")
 # V1 networks of timm with the tensors of a plain one, by depths and channels: what their tensors do not show.
 _Size = tuple[tuple[int, ...], tuple[int, ...]]
 _WITH_TANH: dict[_Size, str] = {
@@ -73,9 +74,11 @@ def find_differences(tensors: Mapping[str, Tensor], unknown: Sequence[str], arch
 def _differences_of_stem(tensors: Mapping[str, Tensor], unknown: Sequence[str]) -> list[str]:
     conv = tensors.get("backbone.downsample_layers.0.0.weight")
     norm = tensors.get("backbone.downsample_layers.0.1.weight")
+    if conv is not None and conv.ndim == 1 and "backbone.downsample_layers.3.0.weight" not in tensors:
+        return ["a stem that does not stand among its downsampling layers, as in MMEarth's"]
     if conv is None or conv.ndim != 4 or conv.shape[2:] == (4, 4):
         return []
-    if (norm is not None and norm.ndim == 4) or any("stem." in name for name in unknown):
+    if (norm is not None and norm.ndim == 4) or any("stem." in name or "stem_" in name for name in unknown):
         return ["an overlapping stem of two convolutions"]
     return [f"a stem of {conv.shape[2]} x {conv.shape[3]} pixels"]
 

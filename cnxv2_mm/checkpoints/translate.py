@@ -194,6 +194,11 @@ def from_ours(
             f"{dialect.name} networks have no place for {len(homeless)} of its tensors ({shorten(homeless)}): "
             "without them it would compute something else; choose another dialect"
         )
+    if dialect.needs_layer_scale and not architecture.layer_scale:
+        raise ValueError(
+            f"every block of {dialect.name} networks has a layer scale, and this network has none: "
+            "choose another dialect"
+        )
     held = {part_of(row.ours.replace("{i}", "3")) for row in (*dialect.backbone, *dialect.around)}
     present = {part_of(name) for name in tensors}
     if any(name.startswith(f"backbone.norm{num_stages - 1}.") for name in tensors):
@@ -237,6 +242,9 @@ def _why_outside(name: str, place: Place) -> str | None:
         return "steps of the averaging"
     if name.startswith(tuple(place.outer + level for level in place.dialect.other_heads)):
         return _OTHER_HEAD
+    for level, what in place.dialect.beside:
+        if name.startswith(place.inner + level):
+            return what
     if not name.startswith(place.inner):
         return f"{BESIDE} {place.inner!r}"
     if not place.inner and not place.dialect.levels.fullmatch(name.split(".")[0]):

@@ -172,5 +172,6 @@ def _describe_json(path: Path) -> str:
     shown = ", ".join(f"{name!r:.60}" for name in files[:_SHOWN]) + (", ..." if len(files) > _SHOWN else "")
     return (
         f"is the index of a checkpoint in {len(files)} files ({shown}) and holds no weights; save the model in one "
-        "file, in transformers with save_pretrained(folder, max_shard_size='100GB')"
+        "file, in transformers with save_pretrained(folder, max_shard_size='100GB'), or name the index, with its files "
+        "in its folder, in an init_cfg of type 'cnxv2_mm.Pretrained'"
     )

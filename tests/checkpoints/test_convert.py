@@ -9,13 +9,13 @@ from safetensors.torch import load_file, save_file
 from cnxv2_mm import zoo
 from cnxv2_mm.checkpoints import DIALECTS, convert
 from cnxv2_mm.checkpoints.architecture import Architecture
-from tests.checkpoints.peers import SMALL, in_dialect, random_decoder, random_network
+from tests.checkpoints.peers import HOLDS_V2, SMALL, in_dialect, network_for, random_decoder, random_network
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_file_is_converted_with_a_report_of_every_name(dialect, suffix, tmp_path):
-    network = random_network() | random_decoder()
+    network, v1 = network_for(dialect) | random_decoder(), dialect not in HOLDS_V2
     torch.save({"state_dict": network, "meta": {}}, tmp_path / "ours.pth")
     conversion = convert(tmp_path / "ours.pth", tmp_path / f"new{suffix}", dialect)
     written = load_file(tmp_path / "new.safetensors") if suffix == ".safetensors" else torch.load(tmp_path / "new.pth")
@@ -26,7 +26,7 @@ def test_a_file_is_converted_with_a_report_of_every_name(dialect, suffix, tmp_pa
     assert all(torch.equal(written[name], expected[name]) for name in expected)
     assert conversion.source == "ours"
     assert conversion.entry == "state_dict"
-    assert conversion.architecture == Architecture(SMALL.depths, SMALL.channels, 3, True, False)
+    assert conversion.architecture == Architecture(SMALL.depths, SMALL.channels, 3, not v1, v1)
     assert {*conversion.used, *(n for names in conversion.dropped.values() for n in names)} == set(network)
     assert len(conversion.used) == len(written)
 

@@ -5,7 +5,7 @@ import torch
 
 from cnxv2_mm.checkpoints.detect import find_network
 from cnxv2_mm.checkpoints.dialects import DIALECTS
-from tests.checkpoints.peers import in_dialect, random_decoder, random_network
+from tests.checkpoints.peers import in_dialect, network_for, random_decoder, random_network
 
 
 def place_of(tensors):
@@ -20,12 +20,15 @@ def place_of(tensors):
         ("official-sparse", "encoder."),
         ("mmpretrain", "backbone."),
         ("timm", ""),
+        ("timm-features", ""),
+        ("torchvision", ""),
         ("huggingface", "convnextv2."),
+        ("dinov3", ""),
         ("ours", "backbone."),
     ],
 )
 def test_every_dialect_is_recognised_bare_or_inside_a_model(dialect, inner):
-    tensors = in_dialect(random_network() | random_decoder(), dialect)
+    tensors = in_dialect(network_for(dialect) | random_decoder(), dialect)
     assert place_of(tensors) == (dialect, inner, "")
     bare = {n.removeprefix(inner): t for n, t in tensors.items() if n.startswith(inner)}
     assert place_of(bare) == (dialect, "", "")

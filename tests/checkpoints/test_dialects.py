@@ -1,32 +1,37 @@
-"""The tables: each pairs names one to one, and the sparse one computes what a naive sparse network computes."""
+"""The tables: each pairs names one to one, whatever the library."""
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-from cnxv2_mm import FCMAE
 from cnxv2_mm.checkpoints.dialects import DIALECTS
-from cnxv2_mm.masking import unpatchify
-from tests.checkpoints.peers import SMALL, build_ours, in_dialect, in_ours, random_decoder, random_network
-from tests.conftest import photographs, relative_error
+from tests.checkpoints.peers import (
+    FORMS,
+    HOLDS_V2,
+    held_by,
+    in_dialect,
+    in_ours,
+    network_for,
+    random_decoder,
+    random_network,
+)
 
-HOLDS_CLASSIFIER = [name for name in DIALECTS if name != "official-sparse"]
 
-
-@pytest.mark.parametrize("v1", [False, True], ids=["v2", "v1"])
-@pytest.mark.parametrize("dialect", HOLDS_CLASSIFIER)
+@pytest.mark.parametrize(("dialect", "v1"), FORMS)
 def test_there_and_back_is_the_same_bit_for_bit(dialect, v1):
-    network = random_network(v1=v1)
+    network = held_by(dialect, random_network(v1=v1))
     back = in_ours(in_dialect(network, dialect))
     assert back.keys() == network.keys()
     assert all(torch.equal(back[name], network[name]) for name in network)
 
 
-@pytest.mark.parametrize("source", HOLDS_CLASSIFIER)
-@pytest.mark.parametrize("target", HOLDS_CLASSIFIER)
-def test_every_dialect_reaches_every_other_bit_for_bit(source, target):
-    network = random_network()
+@pytest.mark.parametrize(("source", "v1"), FORMS)
+@pytest.mark.parametrize("target", DIALECTS)
+def test_every_dialect_reaches_every_other_bit_for_bit(source, target, v1):
+    if (target, v1) not in FORMS:
+        with pytest.raises(ValueError, match=rf"{target} networks have no place for \d+ of its tensors"):
+            in_dialect(in_ours(in_dialect(random_network(v1=v1), source)), target)
+        return
+    network = held_by(source, random_network(v1=v1))
     direct = in_dialect(network, target)
     reached = in_dialect(in_ours(in_dialect(network, source)), target)
     assert list(reached) == list(direct)
@@ -35,7 +40,7 @@ def test_every_dialect_reaches_every_other_bit_for_bit(source, target):
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_second_conversion_changes_nothing(dialect):
-    once = in_dialect(random_network() | random_decoder(), dialect)
+    once = in_dialect(network_for(dialect) | random_decoder(), dialect)
     twice = in_dialect(in_ours(once), dialect)
     assert list(once) == list(twice)
     assert all(torch.equal(once[name], twice[name]) for name in once)
@@ -43,159 +48,19 @@ def test_a_second_conversion_changes_nothing(dialect):
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_no_two_tensors_share_a_name_or_memory(dialect):
-    network = random_network() | random_decoder()
+    network = network_for(dialect) | random_decoder()
     written = in_dialect(network, dialect)
     pointers = {tensor.data_ptr() for tensor in [*written.values(), *network.values()]}
     assert len(pointers) == len(written) + len(network)
     assert all(tensor.is_contiguous() for tensor in written.values())
 
 
-@pytest.mark.parametrize("leading", [(), (1,), (1, 1, 1)])
-def test_grn_of_any_shape_becomes_a_vector(leading):
-    """Official files have (1, 1, 1, C) after fine-tuning; the loader of those of pre-training expects (1, C)."""
-    network = random_network()
-    official = in_dialect(network, "official")
-    shaped = {n: t.reshape(*leading, -1) if ".grn." in n else t for n, t in official.items()}
-    assert torch.equal(in_ours(shaped)["backbone.stages.2.1.grn.beta"], network["backbone.stages.2.1.grn.beta"])
-
-
-@pytest.mark.parametrize(
-    ("dialect", "shape"),
-    [
-        ("official", (1, 1, 1, 32)),
-        ("official-sparse", (1, 32)),
-        ("mmpretrain", (32,)),
-        ("timm", (32,)),
-        ("huggingface", (1, 1, 1, 32)),
-        ("ours", (32,)),
-    ],
-)
-def test_grn_gets_the_shape_of_the_dialect(dialect, shape):
-    """Oracle: the parameters of each code's GRN module."""
-    written = in_dialect(random_network(), dialect)
-    assert {tuple(t.shape) for n, t in written.items() if ".grn." in n and t.numel() == 32} == {shape}
-
-
-def sites_of(grid: Tensor, visible: Tensor) -> dict[tuple[int, int], Tensor]:
-    """(H, W, C) cells -> those that are visible, by their place."""
-    return {(y, x): grid[y, x] for y, x in visible.nonzero().tolist()}
-
-
-def kernel_offsets(volume: int) -> list[tuple[int, int]]:
-    """Where MinkowskiEngine's kernel of S * S taps looks, in the order of its rows.
-
-    Oracle: src/kernel_region.hpp of NVIDIA/MinkowskiEngine @ 05c9ede: the first axis (y) runs fastest; odd kernels
-    are centred, even ones begin at the cell itself.
-    """
-    side = round(volume**0.5)
-    start = -(side // 2) if side % 2 else 0
-    return [(start + i % side, start + i // side) for i in range(volume)]
-
-
-def sparse_norm(sites: dict, weight: Tensor, bias: Tensor) -> dict:
-    return {place: F.layer_norm(v, v.shape, weight, bias, eps=1e-6) for place, v in sites.items()}
-
-
-def sparse_block(sites: dict, t: dict[str, Tensor], name: str) -> dict:
-    """models/convnextv2_sparse.py of facebookresearch/ConvNeXt-V2, site by site; one image, so its GRN is per image."""
-    taps = list(zip(kernel_offsets(49), t[name + "dwconv.kernel"], strict=True))
-    mixed = {
-        (y, x): t[name + "dwconv.bias"][0]
-        + sum(sites[y + dy, x + dx] * row for (dy, dx), row in taps if (y + dy, x + dx) in sites)
-        for y, x in sites
-    }
-    normed = sparse_norm(mixed, t[name + "norm.ln.weight"], t[name + "norm.ln.bias"])
-    wide = torch.stack([normed[place] for place in sites])
-    wide = F.gelu(wide @ t[name + "pwconv1.linear.weight"].T + t[name + "pwconv1.linear.bias"])
-    energy = wide.square().sum(dim=0, keepdim=True).sqrt()
-    relative = energy / (energy.mean(dim=-1, keepdim=True) + 1e-6)
-    wide = t[name + "grn.gamma"] * (wide * relative) + t[name + "grn.beta"] + wide
-    branch = wide @ t[name + "pwconv2.linear.weight"].T + t[name + "pwconv2.linear.bias"]
-    return {place: sites[place] + row for place, row in zip(sites, branch, strict=True)}
-
-
-def sparse_downsampling(sites: dict, t: dict[str, Tensor], name: str) -> dict:
-    normed = sparse_norm(sites, t[name + "0.ln.weight"], t[name + "0.ln.bias"])
-    result = {}
-    for y, x in {(y // 2, x // 2): None for y, x in sites}:
-        result[y, x] = t[name + "1.bias"][0]
-        for (dy, dx), row in zip(kernel_offsets(4), t[name + "1.kernel"], strict=True):
-            if (2 * y + dy, 2 * x + dx) in normed:
-                result[y, x] = result[y, x] + normed[2 * y + dy, 2 * x + dx] @ row
-    return result
-
-
-@torch.no_grad()
-def test_the_sparse_network_computes_what_ours_does():
-    """Oracle: a naive sparse network on MinkowskiEngine's own tensors, kernels without any symmetry."""
-    network = random_network(SMALL)
-    t = {n.removeprefix("encoder."): v for n, v in in_dialect(network, "official-sparse").items()}
-    image = photographs(1, size=(96, 64))
-    visible = torch.tensor([[[True, False], [True, True], [False, True]]])
-    stem = F.conv2d(image, t["downsample_layers.0.0.weight"], t["downsample_layers.0.0.bias"], stride=4)[0]
-    cells = visible[0].repeat_interleave(8, 0).repeat_interleave(8, 1)
-    sites = sites_of(stem.permute(1, 2, 0), cells)
-    sites = sparse_norm(sites, t["downsample_layers.0.1.weight"], t["downsample_layers.0.1.bias"])
-    for i, depth in enumerate(SMALL.depths):
-        if i:
-            sites = sparse_downsampling(sites, t, f"downsample_layers.{i}.")
-        for j in range(depth):
-            sites = sparse_block(sites, t, f"stages.{i}.{j}.")
-    expected = torch.zeros(1, SMALL.channels[-1], 3, 2)
-    for (y, x), features in sites.items():
-        expected[0, :, y, x] = features
-
-    backbone = build_ours(SMALL, out_indices=())
-    back = in_ours({f"encoder.{n}": v for n, v in t.items()})
-    backbone.load_state_dict({n.removeprefix("backbone."): v for n, v in back.items()}, assign=True)
-    assert relative_error(backbone.encode_visible(image, visible), expected) < 1e-5
-
-
-def test_the_sparse_kernels_round_trip_bit_for_bit():
-    network = {n: t for n, t in random_network().items() if not n.startswith(("head.", "backbone.norm3"))}
-    network |= random_decoder()
-    back = in_ours(in_dialect(network, "official-sparse"))
-    assert back.keys() == network.keys()
-    assert all(torch.equal(back[name], network[name]) for name in network)
-
-
-def test_the_sparse_kernels_are_where_the_official_loader_looks():
-    """Oracle: the formulas of utils.remap_checkpoint_keys, facebookresearch/ConvNeXt-V2 @ 2553895, tap by tap."""
-    network = random_network()
-    sparse = in_dialect(network, "official-sparse")
-    kernel, weight = sparse["encoder.stages.1.0.dwconv.kernel"], network["backbone.stages.1.0.dwconv.weight"]
-    assert kernel.shape == (49, 16)
-    assert all(torch.equal(kernel[7 * x + y], weight[:, 0, y, x]) for y in range(7) for x in range(7))
-    kernel, weight = (
-        sparse["encoder.downsample_layers.2.1.kernel"],
-        network["backbone.downsample_layers.2.1.weight"],
-    )
-    assert kernel.shape == (4, 16, 24)
-    assert all(torch.equal(kernel[2 * x + y], weight[:, :, y, x].T) for y in range(2) for x in range(2))
-    assert sparse["encoder.stages.1.0.dwconv.bias"].shape == (1, 16)
-    assert sparse["encoder.downsample_layers.2.1.bias"].shape == (1, 24)
-
-
-@torch.no_grad()
-def test_the_official_decoder_paints_what_ours_does():
-    """Oracle: forward_decoder and unpatchify of the official models/fcmae.py, written out on its own tensors."""
-    tensors = random_network() | random_decoder(width=16)
-    t = in_dialect(tensors, "official-sparse")
-    features, visible = torch.randn(1, 32, 3, 2), torch.tensor([[[True, False], [True, True], [False, True]]])
-    x = F.conv2d(features, t["proj.weight"], t["proj.bias"])
-    x = torch.where(visible.unsqueeze(1), x, t["mask_token"])
-    y = F.conv2d(x, t["decoder.0.dwconv.weight"], t["decoder.0.dwconv.bias"], padding=3, groups=16)
-    y = F.layer_norm(y.permute(0, 2, 3, 1), (16,), t["decoder.0.norm.weight"], t["decoder.0.norm.bias"], 1e-6)
-    y = F.gelu(F.linear(y, t["decoder.0.pwconv1.weight"], t["decoder.0.pwconv1.bias"]))
-    energy = y.norm(dim=(1, 2), keepdim=True)
-    relative = energy / (energy.mean(dim=-1, keepdim=True) + 1e-6)
-    y = t["decoder.0.grn.gamma"] * (y * relative) + t["decoder.0.grn.beta"] + y
-    x = x + F.linear(y, t["decoder.0.pwconv2.weight"], t["decoder.0.pwconv2.bias"]).permute(0, 3, 1, 2)
-    pred = F.conv2d(x, t["pred.weight"], t["pred.bias"]).permute(0, 2, 3, 1).reshape(1, 3, 2, 32, 32, 3)
-    expected = torch.einsum("nhwpqc->nchpwq", pred).reshape(1, 3, 96, 64)
-
-    arch = {"depths": SMALL.depths, "channels": SMALL.channels}
-    model = FCMAE({"type": "cnxv2_mm.ConvNeXtV2", "arch": arch}, {"width": 16})
-    model.load_state_dict({n: v for n, v in in_ours(t).items() if n in model.state_dict()})
-    painted = model.decoder.pred(model.decoder(features, visible)).flatten(1, 2)
-    assert relative_error(unpatchify(painted, (3, 2), 32), expected) < 1e-5
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_network_without_grn_and_without_layer_scale_is_written_where_the_library_has_such(dialect):
+    """Blocks of torchvision and of DINOv3 always have a layer scale; the others' configs can leave it out."""
+    plain = {name: tensor for name, tensor in random_network(v1=True).items() if not name.endswith(".gamma")}
+    if dialect in HOLDS_V2:
+        assert in_ours(in_dialect(plain, dialect)).keys() == held_by(dialect, plain).keys()
+    else:
+        with pytest.raises(ValueError, match=rf"every block of {dialect} networks has a layer scale, and this network"):
+            in_dialect(plain, dialect)

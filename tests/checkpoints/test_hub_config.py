@@ -1,6 +1,6 @@
 """The ``config.json`` beside a file: read where it is the file's own, left alone where it is not.
 
-Files of transformers are in ``test_hugging_face.py``.
+Files of transformers are in ``dialects/test_hugging_face.py``.
 """
 
 import json
@@ -13,7 +13,7 @@ from timm.models import save_for_hf
 from cnxv2_mm.checkpoints import convert
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.hub_config import read_hub_config
-from tests.checkpoints.peers import SMALL, in_dialect, random_network
+from tests.checkpoints.peers import SMALL, in_dialect, network_for
 
 SIZES = {"depths": SMALL.depths, "dims": SMALL.channels}
 
@@ -61,9 +61,9 @@ def test_what_no_backbone_of_ours_has_is_refused(options, message, tmp_path):
         convert(tmp_path / "model.safetensors", tmp_path / "new.pth", "ours")
 
 
-@pytest.mark.parametrize("dialect", ["ours", "official", "official-sparse", "mmpretrain", "timm"])
+@pytest.mark.parametrize("dialect", [name for name in DIALECTS if name != "huggingface"])
 def test_a_config_of_another_library_than_the_file_says_nothing_of_it(dialect, tmp_path):
-    torch.save(in_dialect(random_network(), dialect), tmp_path / "file.pth")
+    torch.save(in_dialect(network_for(dialect), dialect), tmp_path / "file.pth")
     config = {"model_type": "convnextv2", "hidden_act": "relu"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     convert(tmp_path / "file.pth", tmp_path / "new.pth", "ours")

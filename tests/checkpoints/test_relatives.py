@@ -18,7 +18,7 @@ from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.relatives import find_differences, find_eps_by_size, find_unseen_difference
 from cnxv2_mm.checkpoints.translate import to_ours
 from cnxv2_mm.variants import Variant
-from tests.checkpoints.peers import SMALL, in_dialect, random_network, randomise
+from tests.checkpoints.peers import SMALL, in_dialect, network_for, random_network, randomise
 
 NAMES = timm.list_models(module="convnext")
 TINY = {"depths": SMALL.depths, "dims": SMALL.channels, "num_classes": 10}
@@ -50,10 +50,11 @@ def is_plain(model):
     )
 
 
+@pytest.mark.parametrize("features_only", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_of_timm_s_networks_the_plain_ones_are_taken_and_no_others(name):
+def test_of_timm_s_networks_the_plain_ones_are_taken_and_no_others(name, features_only):
     model = build(name)
-    translation = to_ours(model.state_dict())
+    translation = to_ours(build(name, features_only=True).state_dict() if features_only else model.state_dict())
     architecture = infer(translation.tensors)
     differences = find_differences(translation.tensors, translation.unknown, architecture)
     unseen = find_unseen_difference(translation.dialect, architecture)
@@ -71,9 +72,10 @@ def test_timm_has_networks_of_both_kinds():
 
 @pytest.mark.parametrize("name", ["test_convnext", "test_convnext2"])
 def test_what_no_tensor_shows_is_told_by_the_sizes(name):
-    tensors = randomise(build(name)).state_dict()
-    with pytest.raises(ValueError, match=rf"it is timm's {name} by its sizes, whose GELU is the tanh formula"):
-        to_ours(tensors).check()
+    for options in ({}, {"features_only": True}):
+        tensors = randomise(build(name, **options)).state_dict()
+        with pytest.raises(ValueError, match=rf"it is timm's {name} by its sizes, whose GELU is the tanh formula"):
+            to_ours(tensors).check()
 
 
 def test_the_size_of_xxlarge_tells_the_eps_of_timm_s_own_alone():
@@ -86,9 +88,9 @@ def test_the_size_of_xxlarge_tells_the_eps_of_timm_s_own_alone():
 
 def test_networks_of_one_s_own_of_those_sizes_are_taken():
     size = Variant((1, 1, 1, 1), (32, 64, 96, 128))
-    for dialect in ("ours", "timm"):
+    for dialect in ("ours", "timm", "timm-features"):
         to_ours(in_dialect(random_network(size), dialect)).check()
-    for dialect in ("ours", "official", "mmpretrain", "huggingface"):
+    for dialect in ("ours", "official", "mmpretrain", "torchvision", "huggingface", "dinov3"):
         to_ours(in_dialect(random_network(size, v1=True), dialect)).check()
 
 
@@ -111,10 +113,12 @@ def test_networks_of_one_s_own_of_those_sizes_are_taken():
     ],
 )
 def test_the_difference_is_named_and_no_damage(name, options, difference):
-    tensors = randomise(build(name, **options)).state_dict()
-    with pytest.raises(ValueError, match=rf"read as timm .*, it is another architecture: {difference}.*; ") as caught:
-        to_ours(tensors).check()
-    assert "cut" not in str(caught.value)
+    for dialect, more in (("timm", {}), ("timm-features", {"features_only": True})):
+        tensors = randomise(build(name, **options, **more)).state_dict()
+        message = rf"read as {dialect} .*, it is another architecture: {difference}.*; "
+        with pytest.raises(ValueError, match=message) as caught:
+            to_ours(tensors).check()
+        assert "cut" not in str(caught.value)
 
 
 def change_width(tensors):
@@ -149,3 +153,47 @@ def drop_mlp_bias(tensors):
 def test_differences_that_timm_s_builder_lacks_are_named(change, difference):
     with pytest.raises(ValueError, match=rf"it is another architecture: {difference}; "):
         to_ours(change(random_network())).check()
+
+
+@pytest.mark.parametrize("orig", [False, True])
+def test_the_stem_of_mmearth_is_named(orig):
+    """Oracle: the names and shapes of models/convnextv2.py in vishalned/MMEarth-train @ 1157900."""
+    tensors = {}
+    for name, tensor in in_dialect(random_network(), "official").items():
+        if match := re.fullmatch(r"downsample_layers\.(\d)\.(.+)", name):
+            place = int(match[1]) - 1
+            stem = "stem_orig." if orig else "stem."
+            name = stem + match[2] if place < 0 else f"downsample_layers.{place}.{match[2]}"
+        tensors[name] = tensor
+    if not orig:
+        tensors["stem.0.weight"] = torch.ones(8, 1, 4, 4)
+        tensors |= {"initial_conv.0.weight": torch.ones(8, 3, 3, 3), "initial_conv.0.bias": torch.ones(8)}
+    with pytest.raises(ValueError, match="it is another architecture: a stem that does not stand among its downsampl"):
+        to_ours(tensors).check()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_stands_in_every_block_is_named_in_every_dialect(dialect):
+    tensors = in_dialect(network_for(dialect), dialect)
+    blocks = {name: theirs for name, theirs in to_ours(tensors).origins.items() if name.endswith("dwconv.bias")}
+    more = {re.sub(r"bias$", "attention", theirs): torch.ones(3) for name, theirs in blocks.items() if "stages" in name}
+    with pytest.raises(ValueError, match=r"it is another architecture: more in each block \(.*attention\); "):
+        to_ours(tensors | more).check()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "name"),
+    [
+        ("official", "stages.4.0.norm.weight"),
+        ("timm", "stages.4.blocks.0.norm.weight"),
+        ("timm-features", "stages_4.blocks.0.norm.weight"),
+        ("torchvision", "features.9.0.block.2.weight"),
+        ("torchvision", "features.8.0.weight"),
+        ("huggingface", "convnextv2.encoder.stages.4.layers.0.layernorm.weight"),
+        ("dinov3", "stages.4.layers.0.layer_norm.weight"),
+    ],
+)
+def test_a_fifth_stage_is_named_in_every_dialect(dialect, name):
+    tensors = in_dialect(network_for(dialect), dialect)
+    with pytest.raises(ValueError, match="it is another architecture: more than four stages; "):
+        to_ours(tensors | {name: torch.ones(8)}).check()

@@ -1,7 +1,5 @@
 """Every tensor is used, dropped with a reason, or an error."""
 
-import re
-
 import pytest
 import timm
 import torch
@@ -10,13 +8,24 @@ from cnxv2_mm import ConvNeXtV2
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.translate import from_ours, to_ours
 from cnxv2_mm.layouts import Dense
-from tests.checkpoints.peers import CLASSES, SMALL, build_ours, in_dialect, random_decoder, random_network, randomise
+from tests.checkpoints.peers import (
+    CLASSES,
+    HOLDS_CLASSIFIER,
+    HOLDS_V2,
+    SMALL,
+    build_ours,
+    in_dialect,
+    network_for,
+    random_decoder,
+    random_network,
+    randomise,
+)
 from tests.conftest import photographs, relative_error
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_name_of_a_file_is_accounted_for(dialect):
-    tensors = in_dialect(random_network() | random_decoder(), dialect)
+    tensors = in_dialect(network_for(dialect) | random_decoder(), dialect)
     translation = to_ours(tensors)
     assert set(translation.origins.values()) == set(tensors)
     assert translation.origins.keys() == translation.tensors.keys()
@@ -31,13 +40,19 @@ def test_the_rest_of_a_detector_is_dropped_with_a_reason():
     translation.check()
 
 
+def name_in_block(dialect, number):
+    """The library's name of the first bias of a block of the first stage."""
+    tables = DIALECTS[dialect]
+    (row,) = (row for row in tables.backbone if row.our_names.fullmatch("backbone.stages.0.0.dwconv.bias"))
+    return tables.write_root(network_for(dialect)) + row.theirs.format(i="0", j=number, p="bias")
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_name_within_the_network_that_the_dialect_lacks_is_an_error(dialect):
-    tensors = in_dialect(random_network(), dialect)
-    inner = DIALECTS[dialect].write_root(random_network())
-    translation = to_ours(tensors | {f"{inner}stages.0.0.attention.weight": torch.ones(1)})
-    assert translation.unknown == [f"{inner}stages.0.0.attention.weight"]
-    with pytest.raises(ValueError, match=r"1 unknown to the dialect \(.*stages\.0\.0\.attention\.weight\)"):
+    name = name_in_block(dialect, "0").replace("bias", "attention")
+    translation = to_ours(in_dialect(network_for(dialect), dialect) | {name: torch.ones(1)})
+    assert translation.unknown == [name]
+    with pytest.raises(ValueError, match=rf"1 unknown to the dialect \({name}\)"):
         translation.check()
 
 
@@ -45,11 +60,10 @@ def test_a_name_within_the_network_that_the_dialect_lacks_is_an_error(dialect):
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_block_of_an_absurd_number_is_no_block(dialect, number):
     """What a network lacks is listed up to its highest block: that would be millions of names."""
-    tensors = in_dialect(random_network(), dialect)
-    first = next(name for name in tensors if re.search(r"stages\.0\.\D*0\.(dwconv|depthwise_conv|conv_dw)\.bias", name))
-    there = re.sub(r"(stages\.0\.\D*)0", rf"\g<1>{number}", first)
+    tensors = in_dialect(network_for(dialect), dialect)
+    there = name_in_block(dialect, number)
     with pytest.raises(ValueError, match=r"tensors: 1 unknown to the dialect") as caught:
-        to_ours(tensors | {there: tensors[first]}).check()
+        to_ours(tensors | {there: tensors[name_in_block(dialect, "0")]}).check()
     assert there[:30] in str(caught.value)
     assert len(str(caught.value)) < 500
 
@@ -74,28 +88,17 @@ def test_a_tensor_twice_is_an_error():
         to_ours(hugging_face | again)
 
 
-def test_a_second_name_of_the_same_numbers_is_dropped_with_a_reason():
-    """As ``norms.3`` in the files of DINOv3, whose last norm stands in a list of all norms, too."""
-    tensors = in_dialect(random_network(), "official")
-    again = {f"norms.3.{p}": tensors[f"norm.{p}"].clone() for p in ("weight", "bias")}
-    translation = to_ours(tensors | again)
-    assert translation.check().depths == SMALL.depths
-    assert translation.dropped == {"a second copy of another": list(again)}
-    alone = {name: t for name, t in (tensors | again).items() if not name.startswith("norm.")}
-    assert torch.equal(to_ours(alone).tensors["backbone.norm3.bias"], tensors["norm.bias"])
-
-
-@pytest.mark.parametrize("dialect", ["official", "timm"])
+@pytest.mark.parametrize("dialect", ["official", "timm", "timm-features", "torchvision", "dinov3"])
 def test_what_stands_beside_a_bare_network_is_dropped_with_a_reason(dialect):
-    beside = {"epoch": torch.tensor(3), "projectors.0.weight": torch.ones(2, 2)}
-    translation = to_ours(in_dialect(random_network(), dialect) | beside)
+    beside = {"epoch": torch.tensor(3), "projector.0.weight": torch.ones(2, 2)}
+    translation = to_ours(in_dialect(network_for(dialect), dialect) | beside)
     assert translation.check().depths == SMALL.depths
     assert translation.dropped == {"outside the network": list(beside)}
 
 
-@pytest.mark.parametrize("dialect", [name for name in DIALECTS if name != "official-sparse"])
+@pytest.mark.parametrize("dialect", HOLDS_CLASSIFIER)
 def test_a_classifier_without_bias_is_dropped_with_a_reason(dialect):
-    tensors = in_dialect(random_network(), dialect)
+    tensors = in_dialect(network_for(dialect), dialect)
     (bias,) = (name for name, tensor in tensors.items() if tensor.shape == (CLASSES,))
     del tensors[bias]
     translation = to_ours(tensors)
@@ -157,15 +160,16 @@ def test_a_wrong_prefix_names_those_that_are_there():
         ("official-sparse", ["output norms", "final norm", "classifier"], []),
         ("mmpretrain", ["decoder"], []),
         ("timm", ["output norms", "decoder"], []),
+        ("timm-features", ["output norms", "decoder", "final norm", "classifier"], []),
+        ("torchvision", ["output norms", "decoder"], []),
         ("huggingface", ["decoder"], []),
+        ("dinov3", ["output norms", "decoder", "classifier"], []),
         ("ours", [], []),
     ],
 )
 def test_what_a_dialect_cannot_hold_is_dropped_with_a_reason(dialect, dropped, missing):
-    tensors = {
-        f"backbone.{n}": t
-        for n, t in ConvNeXtV2({"depths": SMALL.depths, "channels": SMALL.channels}).state_dict().items()
-    }
+    backbone = randomise(build_ours(SMALL, v1=dialect not in HOLDS_V2))
+    tensors = {f"backbone.{n}": t for n, t in backbone.state_dict().items()}
     tensors |= random_decoder() | {n: t for n, t in random_network().items() if n.startswith("head.")}
     writing = from_ours(tensors, DIALECTS[dialect])
     assert set(writing.dropped) == {f"{dialect} checkpoints hold no {part}" for part in dropped}
@@ -179,11 +183,14 @@ def test_what_a_dialect_cannot_hold_is_dropped_with_a_reason(dialect, dropped, m
         ("official", ["final norm", "classifier"]),
         ("official-sparse", ["decoder"]),
         ("timm", ["final norm", "classifier"]),
+        ("timm-features", []),
+        ("torchvision", ["final norm", "classifier"]),
+        ("dinov3", ["final norm"]),
         ("ours", ["final norm", "classifier", "decoder"]),
     ],
 )
 def test_what_a_bare_encoder_lacks_is_said(dialect, missing):
-    encoder = {n: t for n, t in random_network().items() if ".stages." in n or ".downsample" in n}
+    encoder = {n: t for n, t in network_for(dialect).items() if ".stages." in n or ".downsample" in n}
     assert from_ours(encoder, DIALECTS[dialect]).missing == missing
 
 

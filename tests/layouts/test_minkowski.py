@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnxv2_mm import FCMAE, ConvNeXtV2
-from cnxv2_mm.checkpoints.dialects import DEPTHWISE, KERNEL
+from cnxv2_mm.checkpoints.dialects.form import DEPTHWISE, KERNEL
 from cnxv2_mm.layouts import MaskedDense, find_masked_layout
 from cnxv2_mm.masking import enlarge, random_visible
 from tests.conftest import photographs, relative_error, wake_grn

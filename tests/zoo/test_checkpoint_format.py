@@ -167,7 +167,6 @@ def test_a_packed_archive_of_numbers_is_read(tmp_path):
     assert torch.equal(read_tensors(path)[0]["a"], numbers)
 
 
-INDEX = {"metadata": {}, "weight_map": {"a.weight": "model-1-of-2.safetensors", "b.weight": "model-2-of-2.safetensors"}}
 STRANGERS = {
     "html": (b"\n<!DOCTYPE html><html>Sign in</html>", "is a web page, not a checkpoint: .* download the file itself"),
     "xml": (b"<?xml version='1.0'?><Error>AccessDenied</Error>", "is a web page, not a checkpoint"),
@@ -176,10 +175,6 @@ STRANGERS = {
     "lfs": (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
         "is a pointer of git-LFS in the place of the checkpoint: run `git lfs pull`",
-    ),
-    "index": (
-        json.dumps(INDEX).encode(),
-        r"is the index of a checkpoint in 2 files \('model-1-of-2\.safetensors', .*no weights; save the model",
     ),
     "config": (
         b'{"hidden_sizes": [96, 192]}',
@@ -200,6 +195,18 @@ def test_what_is_no_checkpoint_is_called_what_it_is(kind, suffix, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"^checkpoint='.*file\{suffix}' {message}"):
         read_tensors(path)
+
+
+def test_an_index_alone_is_no_checkpoint(tmp_path):
+    """With its files beside it, it is one: ``tests/checkpoints/test_shards.py``."""
+    index = {"weight_map": {"a.weight": "model-1-of-2.safetensors", "b.weight": "model-2-of-2.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    message = (
+        r"^is the index of a checkpoint in 2 files \('model-1-of-2\.safetensors', 'model-2-of-2\.safetensors'\) and "
+        r"holds no weights; save the model in one file, .*, or name the index, .*, in an init_cfg of .*Pretrained'$"
+    )
+    with pytest.raises(ValueError, match=message):
+        recognise(tmp_path / "model.safetensors.index.json")
 
 
 def test_another_zip_archive_is_to_be_unpacked(tmp_path):

@@ -6,13 +6,20 @@ Oracle: transformers 4.57.6. Not collected where it is not installed (``conftest
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import ConvNextV2Backbone, ConvNextV2Config, ConvNextV2ForImageClassification, ConvNextV2Model
+from transformers import (
+    ConvNextV2Backbone,
+    ConvNextV2Config,
+    ConvNextV2ForImageClassification,
+    ConvNextV2Model,
+    DINOv3ConvNextConfig,
+    DINOv3ConvNextModel,
+)
 
 from cnxv2_mm import ConvNeXtV2
 from cnxv2_mm.checkpoints import convert, load
-from cnxv2_mm.checkpoints.dialects import DIALECTS
+from cnxv2_mm.checkpoints.dialects import DIALECTS, DINOV3
 from cnxv2_mm.checkpoints.translate import from_ours, to_ours
-from tests.checkpoints.peers import SMALL, build, build_ours, randomise
+from tests.checkpoints.peers import SMALL, build, build_ours, random_network, randomise
 from tests.conftest import photographs, relative_error
 
 TOLERANCE = 1e-5
@@ -141,3 +148,58 @@ def test_what_their_config_says_and_ours_cannot_do_is_refused(options, message, 
         ):
             act(tmp_path / "model.safetensors")
     assert not (tmp_path / "new.pth").exists()
+
+
+def small_dinov3(**options):
+    return DINOv3ConvNextConfig(hidden_sizes=list(SMALL.channels), depths=list(SMALL.depths), **options)
+
+
+def test_transformers_loads_what_was_written_for_dinov3(tmp_path):
+    small_dinov3(architectures=["DINOv3ConvNextModel"]).save_pretrained(tmp_path)
+    network = random_network(v1=True)
+    torch.save(network, tmp_path / "ours.pth")
+    report = convert(tmp_path / "ours.pth", tmp_path / "model.safetensors", "dinov3")
+    assert report.dropped == {"dinov3 checkpoints hold no classifier": ["head.fc.weight", "head.fc.bias"]}
+    loaded, info = DINOv3ConvNextModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(info.values())
+    assert torch.equal(loaded.stages[2].layers[1].gamma, network["backbone.stages.2.1.gamma"])
+
+
+def test_the_names_of_transformers_5_are_read():
+    """5.24.0 (models/dinov3_convnext): the stages stand under ``model.``, the norm of the whole model does not."""
+    state = build("dinov3", SMALL, v1=True).state_dict()
+    later = {n if n.startswith("layer_norm.") else f"model.{n}": t for n, t in state.items()}
+    inside = {f"model.{n}": t for n, t in state.items()}  # a model of 4.57 that somebody calls model
+    for tensors in (state, later, inside, {f"detector.{n}": t for n, t in later.items()}):
+        translation = to_ours(tensors)
+        translation.check()
+        assert translation.dialect is DINOV3
+        assert not translation.dropped
+        assert len(translation.tensors) == len(state)
+        assert translation.write(DINOV3).tensors.keys() == state.keys()
+    backbone = {n: t for n, t in later.items() if not n.startswith("layer_norm.")}  # DINOv3ConvNextBackbone
+    assert "backbone.norm3.weight" not in to_ours(backbone).tensors
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"hidden_act": "relu"}, "hidden_act='relu'"), ({"layer_norm_eps": 1e-12}, "layer_norm_eps=1e-12")],
+)
+def test_what_the_config_of_dinov3_says_and_ours_cannot_do_is_refused(options, message, tmp_path):
+    """Its ``layer_norm_eps`` is that of every norm."""
+    randomise(DINOv3ConvNextModel(small_dinov3())).save_pretrained(tmp_path)
+    convert(tmp_path / "model.safetensors", tmp_path / "good.pth", "ours")
+    small_dinov3(**options).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=rf"model\.safetensors': '.*config\.json' says {message}, and this package"):
+        convert(tmp_path / "model.safetensors", tmp_path / "new.pth", "ours")
+
+
+def test_shards_that_transformers_wrote_are_read(tmp_path):
+    model = build("dinov3", SMALL, v1=True)
+    model.save_pretrained(tmp_path, max_shard_size="20KB")
+    report = convert(tmp_path / "model.safetensors.index.json", tmp_path / "one.safetensors", "dinov3")
+    assert len(list(tmp_path.glob("model-*.safetensors"))) > 2
+    assert report.dropped == {}
+    one = load_file(tmp_path / "one.safetensors")
+    assert one.keys() == model.state_dict().keys()
+    assert all(torch.equal(one[name], tensor) for name, tensor in model.state_dict().items())

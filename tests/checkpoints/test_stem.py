@@ -14,10 +14,11 @@ from timm.models._manipulate import adapt_input_conv
 from cnxv2_mm import ConvNeXtV2
 from cnxv2_mm.checkpoints import DIALECTS, load
 from cnxv2_mm.checkpoints.stem import inflate
-from tests.checkpoints.peers import SMALL, in_dialect, random_network
+from tests.checkpoints.peers import HOLDS_V2, SMALL, in_dialect, network_for, random_network
 from tests.conftest import photographs, relative_error
 
 ARCH = {"depths": SMALL.depths, "channels": SMALL.channels}
+V1 = {"use_grn": False, "layer_scale_init_value": 1e-6}
 
 
 @pytest.fixture
@@ -71,9 +72,9 @@ def test_a_grey_image_gives_what_three_equal_channels_gave(path):
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_dialect_can_be_inflated(dialect, tmp_path):
-    network = random_network()
+    network = network_for(dialect)
     torch.save(in_dialect(network, dialect), tmp_path / "file.pth")
-    backbone = ConvNeXtV2(ARCH, in_channels=5)
+    backbone = ConvNeXtV2(ARCH, in_channels=5, **({} if dialect in HOLDS_V2 else V1))
     load(backbone, tmp_path / "file.pth", stem="inflate")
     name = "backbone.downsample_layers.0.0.weight"
     torch.testing.assert_close(backbone.downsample_layers[0][0].weight.data, adapt_input_conv(5, network[name]))

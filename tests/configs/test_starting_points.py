@@ -265,6 +265,15 @@ def test_the_channels_of_the_segmenter_are_those_of_its_pre_training(dtype, tmp_
             torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("channels", [3, 8])
+def test_the_segmenter_normalises_once(channels):
+    """In its pipelines; mmseg's preprocessor knows one and three channels only, and turns three around if told so."""
+    with MODELS.switch_scope_and_registry("mmseg") as registry:
+        preprocessor = registry.build(load(MULTICHANNEL).model.data_preprocessor)
+    normalised = torch.randn(channels, 64, 64)
+    assert torch.equal(preprocessor({"inputs": [normalised]})["inputs"][0], normalised)
+
+
 def test_the_segmenter_has_the_middle_rate_of_the_papers_sweep_for_its_batch():
     """Appendix A.4: 1e-4, 2e-4, 3e-4 for 16 images."""
     cfg = load(MULTICHANNEL)

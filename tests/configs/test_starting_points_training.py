@@ -112,7 +112,17 @@ def test_low_data_copied_and_its_first_two_values_set(train, coco, dinov3, tmp_p
     copy = tmp_path / "copy.py"
     copy.write_text(text)
     changes = f"""
-model = dict(backbone=dict(backbone, init_cfg=dict(checkpoint="{dinov3}")), neck=dict(in_channels=[8, 16, 32, 64]))
+model = dict(
+    backbone=dict(backbone, init_cfg=dict(checkpoint="{dinov3}")),
+    neck=dict(in_channels=[8, 16, 32, 64], out_channels=16),
+    rpn_head=dict(in_channels=16, feat_channels=16),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=16),
+        bbox_head=dict(in_channels=16, fc_out_channels=32),
+        mask_roi_extractor=dict(out_channels=16),
+        mask_head=dict(num_convs=1, in_channels=16, conv_out_channels=16),
+    ),
+)
 train_pipeline = _base_.train_pipeline
 train_pipeline[2].scale = (64, 64)
 train_pipeline[3].crop_size = (64, 64)

@@ -1,16 +1,38 @@
 """Data and starting weights that the tests of trainings share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.configs import images
+from tests.configs.common import ROOT
 from tests.tools.conftest import load_tool
+
+# What every recipe gets before it is trained. Widths and depths of the smallest network that has all parts.
+SIZES = """
+backbone = dict(arch=dict(_delete_=True, depths=(1, 1, 2, 1), channels=(8, 16, 32, 64)))
+loading = dict(num_workers=0, persistent_workers=False)
+"""
 
 
 @pytest.fixture(scope="session")
 def run_training():
     return load_tool("train").main
+
+
+@pytest.fixture
+def train(run_training: Callable[[list[str]], object], tmp_path: Path) -> Callable[..., Path]:
+    """Trains a config with changes written as a config that inherits it; the last checkpoint."""
+
+    def run(path: str, changes: str, *flags: str) -> Path:
+        file = tmp_path / "small.py"
+        file.write_text(f'_base_ = "{ROOT / "configs" / path}"\n{SIZES}{changes}')
+        run_training([str(file), "--work-dir", str(tmp_path / "run"), *flags])
+        (found,) = (tmp_path / "run").glob("[!b]*.pth")  # beside it the best one
+        return found
+
+    return run
 
 
 @pytest.fixture(scope="session")

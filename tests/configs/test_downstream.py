@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from tests.configs.common import CONFIGS, ROOT, load, size_of
+from tests.configs.common import CONFIGS, ROOT, STARTING_POINTS, load, size_of
 
-DOWNSTREAM = [path for path in CONFIGS if "/coco/" in path or "/ade20k/" in path]
+DOWNSTREAM = [path for path in CONFIGS if re.search("/(coco|ade20k)/", path) and path not in STARTING_POINTS]
 MASK_RCNN = "configs/coco/mask-rcnn_convnext{}_fpn_lsj-3x_coco.py"
 UPERNET = "configs/ade20k/upernet_convnext{}_8xb2-160k_ade20k-{}.py"
 # Of the supervised rows and of FCMAE's, the weights: a published name, or the folder of the config that leaves them.

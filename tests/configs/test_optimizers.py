@@ -36,7 +36,7 @@ DONORS = {
 
 def check(model, groups, scale, lr, decay):
     """Every trainable parameter is in one group; ``scale`` gives its share of ``lr`` from its name in the backbone."""
-    params = dict(model.named_parameters())
+    params = {name: p for name, p in model.named_parameters() if p.requires_grad}
     names = {id(p): name for name, p in params.items()}
     found = {names[id(p)]: (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
     assert sum(len(g["params"]) for g in groups) == len(params)

@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch.utils.data import TensorDataset
 
-from tests.configs.common import load
+from tests.configs.common import DINO, LOW_DATA, MULTICHANNEL, RTMDET, RTMDET_FROZEN, load
 from tests.configs.recipes import FINE_TUNING
 
 
@@ -132,6 +132,33 @@ def test_low_data(tmp_path):
     check_cosine(rates, 5 * LENGTH, 1e-6 / 1e-4)
 
 
+@pytest.mark.parametrize("iterations", [400, 4000])
+def test_low_data_of_a_detector_takes_any_number_of_iterations(iterations, tmp_path):
+    rates = learning_rates(load(LOW_DATA), tmp_path, LENGTH, max_iters=iterations)
+    check_share(rates, iterations, 0.05)
+
+
+@pytest.mark.parametrize("path", [RTMDET, RTMDET_FROZEN])
+def test_rtmdet(path, tmp_path):
+    """mmdetection: 1000 iterations of warm-up, the full rate for half of 100 epochs, then half a cosine to a 20th."""
+    length = 50
+    rates = learning_rates(load(path), tmp_path, length)
+    assert len(rates) == 100 * length
+    assert [rates[0], rates[999]] == pytest.approx([1e-5, 1.0])
+    assert rates[1000 : 50 * length] == pytest.approx([1.0] * (50 * length - 1000))
+    half = 50 * length
+    for quarter in range(4):
+        at = half + half * quarter // 4
+        assert rates[at] == pytest.approx(cosine((at - half) / half, 0.05))
+    assert rates[-1] == pytest.approx(0.05, rel=1e-4)
+
+
+def test_dino(tmp_path):
+    """mmdetection: a tenth in the last of 12 epochs."""
+    rates = learning_rates(load(DINO), tmp_path, LENGTH)
+    assert rates == pytest.approx([1.0] * 11 * LENGTH + [0.1] * LENGTH)
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -152,12 +179,18 @@ def test_detection(path, tmp_path):
     assert spans == {0: {1.0}, 1: {0.1}, 2: {0.01}}
 
 
-def test_segmentation(tmp_path):
-    """V1: 1500 iterations of warm-up from 1e-6, then straight down to zero at 160 000."""
-    path = "configs/ade20k/upernet_convnextv2-base_8xb2-160k_ade20k-512x512.py"
+@pytest.mark.parametrize(
+    ("path", "total"),
+    [
+        ("configs/ade20k/upernet_convnextv2-base_8xb2-160k_ade20k-512x512.py", 160_000),
+        (MULTICHANNEL, 40_000),  # our choice
+    ],
+)
+def test_segmentation(path, total, tmp_path):
+    """V1: 1500 iterations of warm-up from 1e-6, then straight down to zero in the last one."""
     rates = learning_rates(load(path), tmp_path, 10)
-    assert len(rates) == 160_000
+    assert len(rates) == total
     assert [rates[0], rates[1499], rates[1500]] == pytest.approx([1e-6, 1.0, 1.0])
-    middle = 1500 + 158_500 // 2
+    middle = 1500 + (total - 1500) // 2
     assert rates[middle] == pytest.approx(0.5, abs=1e-4)
-    assert rates[-1] == pytest.approx(0.0, abs=1e-5)
+    assert rates[-1] == pytest.approx(0.0, abs=1.5 / total)

@@ -6,41 +6,18 @@ import re
 import numpy as np
 import pytest
 import tifffile
-import torch
 from skimage import data
 
-from cnxv2_mm.checkpoints import allow_checkpoint_types
+from tests.configs import trained
 from tests.configs.common import ROOT
+from tests.configs.conftest import SIZES
 
-# What every recipe here gets, before what its data needs. Widths and depths of the smallest network that has all parts.
-SIZES = """
-backbone = dict(arch=dict(_delete_=True, depths=(1, 1, 2, 1), channels=(8, 16, 32, 64)))
-loading = dict(num_workers=0, persistent_workers=False)
-"""
 CLASSES = tuple(map(str, range(10)))
-
-
-@pytest.fixture
-def train(run_training, tmp_path):
-    """Trains a config with changes written as a config that inherits it; the last checkpoint."""
-
-    def run(path, changes, *flags):
-        file = tmp_path / "small.py"
-        file.write_text(f'_base_ = "{ROOT / "configs" / path}"\n{SIZES}{changes}')
-        run_training([str(file), "--work-dir", str(tmp_path / "run"), *flags])
-        (found,) = (tmp_path / "run").glob("[!b]*.pth")  # beside it the best one
-        return found
-
-    return run
 
 
 def check_trained(file, steps):
     """That many updates, finite weights, GRN away from the zeros where it starts."""
-    allow_checkpoint_types()
-    checkpoint = torch.load(file, weights_only=True)
-    assert {int(state["step"]) for state in checkpoint["optimizer"]["state"].values()} == {steps}
-    weights = checkpoint["state_dict"]
-    assert all(w.isfinite().all() for w in weights.values() if w.is_floating_point())
+    weights = trained.check_trained(file, steps)
     assert any(w.abs().max() > 0 for name, w in weights.items() if name.endswith("grn.gamma"))
     return weights
 

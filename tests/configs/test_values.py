@@ -21,6 +21,9 @@ FULL_RECIPES = (
     "mask-rcnn_convnextv2-base_fpn_lsj-3x_coco.py",
     "cascade-mask-rcnn_convnextv2-base_fpn_4conv1fc-giou_ms-crop-3x_coco.py",
     "upernet_convnextv2-base_8xb2-160k_ade20k-512x512.py",
+    "rtmdet_m_convnext-v1-tiny-dinov3_4xb32-100e_coco.py",
+    "lowdata_mask-rcnn_convnext-v1-tiny-dinov3_1xb4-4k.py",
+    "upernet_convnextv2-tiny-multichannel_1xb8-40k_folder-512x512.py",
 )
 # Images an update: the first pattern that a path has. Table 8; V1's training; tables 12, 13, 9-11; appendix A.3; V1's
 # detectors; appendix A.4. Configs for one's own folder have no published one.
@@ -32,7 +35,7 @@ BATCH = {
     r"(imagenet|ablations)/convnext": 1024,
     r"coco/mask": 32,
     r"coco/cascade": 16,
-    r"ade20k/": 16,
+    r"ade20k/.*8xb2": 16,
 }
 
 
@@ -105,7 +108,8 @@ def test_necks_and_heads_fit_the_backbone(path):
         assert backbone.out_channels == ()  # output norms would not be trained
         assert "unet" in path or model.decoder.proj.in_features == widths[-1]
     elif "/coco/" in path:
-        assert list(backbone.out_channels) == list(model.neck.in_channels) == widths
+        read = load(path).model.neck.in_channels
+        assert list(backbone.out_channels) == list(read) == [widths[i] for i in backbone.out_indices]
     elif "/ade20k/" in path:
         assert list(backbone.out_channels) == list(model.decode_head.in_channels) == widths
         assert model.auxiliary_head.in_channels == widths[model.auxiliary_head.in_index]

@@ -1,7 +1,7 @@
 """The compiled masks of xtcocotools, where they were built for another numpy.
 
 mmpose reads COCO files with xtcocotools. Its wheels (1.14.3, the last) were built for numpy 1, and its ``_mask`` cannot
-be imported beside numpy 2. The rest of it is Python, and works. pycocotools has the same functions, and wheels for every
+be imported beside numpy 2. The rest of it is Python, and works. pycocotools has the same functions, and wheels for any
 numpy: its ``_mask`` takes the place of the one that does not load.
 """
 

@@ -16,6 +16,7 @@ The files in reading order. The swap itself:
 - ``weights.py``: the weights that the new backbone starts from, and the old ones that are no longer loaded
 - ``preprocessing.py``: mean, deviation and channel order of the images
 - ``optimizer.py``: AdamW with layer decay, and a schedule that suits it
+- ``scheduler_hooks.py``: hooks that set learning rates besides the schedulers
 
 The file that is written:
 

@@ -13,6 +13,7 @@ import torch
 import torchvision  # noqa: F401  registers torch.ops.torchvision
 from torch import Tensor
 
+from cnxv2_mm.mmcv_ops.bilinear import bilinear_corners
 from cnxv2_mm.mmcv_ops.precision import compute_dtype
 
 _MAX, _AVERAGE = 0, 1
@@ -120,7 +121,7 @@ def _max_of_samples(
             box = ((samples[:, 0] > step_y) & (samples[:, 1] > step_x)).nonzero()[:, 0]  # those with such a sample
             here_y = _sample_coordinates(start[box, 0], cell[box, 0], samples[box, 0], step_y, size[0])[:, :, None]
             here_x = _sample_coordinates(start[box, 1], cell[box, 1], samples[box, 1], step_x, size[1])[:, None, :]
-            corners = _bilinear_corners(here_y, here_x, *input.shape[2:])
+            corners = bilinear_corners(here_y, here_x, *input.shape[2:])
             image = rois[box, 0].long()[:, None, None]
             value = sum(cells_last[image, row, column] * weight[..., None] for row, column, weight in corners)
             better = value > maximum[box]
@@ -137,32 +138,13 @@ def _sample_coordinates(start: Tensor, cell: Tensor, samples: Tensor, step: int,
     return start[:, None] + torch.arange(cells, device=cell.device) * cell[:, None] + within[:, None]
 
 
-def _bilinear_corners(y: Tensor, x: Tensor, height: int, width: int) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Return rows, columns and weights of the four cells around each sample.
-
-    The weights are zero where a sample lies more than a cell outside of the input.
-    """
-    inside = (y >= -1) & (y <= height) & (x >= -1) & (x <= width)
-    y, x = y.clamp(0, height - 1), x.clamp(0, width - 1)
-    top, left = y.floor(), x.floor()
-    down, right = y - top, x - left
-    top, left = top.long(), left.long()
-    bottom, beyond = (top + 1).clamp(max=height - 1), (left + 1).clamp(max=width - 1)
-    return [
-        (top, left, (1 - down) * (1 - right) * inside),
-        (top, beyond, (1 - down) * right * inside),
-        (bottom, left, down * (1 - right) * inside),
-        (bottom, beyond, down * right * inside),
-    ]
-
-
 def _scatter_to_samples(grad_output: Tensor, rois: Tensor, y: Tensor, x: Tensor, shape: torch.Size) -> Tensor:
     """Return the gradient of the input, (N, C, H, W): each maximum's goes to the four cells around its sample."""
     _, channels, height, width = shape
     gradient = grad_output.new_zeros(shape)
     image = rois[:, 0].long()[:, None, None, None]
     plane = image * channels + torch.arange(channels, device=rois.device)[:, None, None]  # (R, C, 1, 1)
-    for row, column, weight in _bilinear_corners(y, x, height, width):
+    for row, column, weight in bilinear_corners(y, x, height, width):
         cell = (plane * height + row) * width + column
         gradient.view(-1).index_add_(0, cell.flatten(), (grad_output * weight).flatten())
     return gradient

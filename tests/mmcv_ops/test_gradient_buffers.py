@@ -10,12 +10,26 @@ import inspect
 import mmcv._ext
 import pytest
 import torch
-from mmcv.ops import carafe, deform_conv2d, modulated_deform_conv2d, roi_align, roi_pool
+from mmcv.ops import (
+    active_rotated_filter,
+    carafe,
+    chamfer_distance,
+    deform_conv2d,
+    modulated_deform_conv2d,
+    riroi_align_rotated,
+    roi_align,
+    roi_align_rotated,
+    roi_pool,
+    rotated_feature_align,
+)
 from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction
 from mmcv.ops.psa_mask import PSAMaskFunction
 
 ADDS, OVERWRITES = 1.0, 0.0
 ROIS = torch.tensor([[0.0, 1, 1, 5, 4], [1, 0, 2, 3, 6]])
+ROTATED_ROIS = torch.tensor([[0.0, 3, 3, 4, 2, 0.4], [1, 2, 4, 3, 5, -0.9]]).double()
+BOXES = torch.tensor([2.0, 3, 4, 2, 0.4]).double().expand(2, 6, 7, 5)
+TURNS = torch.tensor([1, 2, 3, 4, 2, 1, 4, 3]).int().view(2, 2, 2).permute(1, 2, 0)[None].contiguous()
 
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -73,6 +87,31 @@ CASES = {
         attend,
         [noise(2, 10, 2, 4), noise(2, 3, 2, 2, 2, 2).sigmoid(), noise(2, 3, 2, 2, 2)],
         {"grad_value": ADDS, "grad_sampling_loc": ADDS, "grad_attn_weight": ADDS},
+    ),
+    "roi_align_rotated_backward": (
+        lambda x: roi_align_rotated(x, ROTATED_ROIS, (2, 2), 1.0, 2, True),
+        [noise(2, 3, 6, 7)],
+        {"grad_input": ADDS},
+    ),
+    "riroi_align_rotated_backward": (
+        lambda x: riroi_align_rotated(x, ROTATED_ROIS, (2, 2), 1.0, 2, 3),
+        [noise(2, 3, 6, 7)],
+        {"grad_input": ADDS},
+    ),
+    "rotated_feature_align_backward": (
+        lambda x: rotated_feature_align(x, BOXES, 1.0, 5),
+        [noise(2, 3, 6, 7)],
+        {"grad_input": ADDS},
+    ),
+    "active_rotated_filter_backward": (
+        lambda x: active_rotated_filter(x, TURNS),
+        [noise(2, 3, 1, 2, 2)],
+        {"grad_in": OVERWRITES},
+    ),
+    "chamfer_distance_backward": (
+        lambda x, y: chamfer_distance(x, y)[0],
+        [noise(2, 5, 2), noise(2, 4, 2)],
+        {"grad_xyz1": ADDS, "grad_xyz2": ADDS},
     ),
     "psamask_backward": (
         lambda x: PSAMaskFunction.apply(x, 0, (3, 3)),

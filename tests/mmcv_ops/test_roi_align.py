@@ -5,6 +5,8 @@ import torch
 import torchvision
 from mmcv.ops import RoIAlign, roi_align
 
+from tests.mmcv_ops.bilinear_reading import bilinear
+
 SIZE = (2, 3)
 # image, x1, y1, x2, y2: ordinary, larger than the map, partly outside, thin, almost a point
 ROIS = [
@@ -14,21 +16,6 @@ ROIS = [
     [0, 4.1, 1.2, 4.9, 15.3],
     [1, 5.25, 5.5, 5.3, 5.6],
 ]
-
-
-def bilinear(plane, y, x):
-    """Value of a map at a point: cells count as points at integers; a cell or more outside there is nothing."""
-    height, width = plane.shape
-    if not (-1 <= y <= height and -1 <= x <= width):
-        return plane.new_zeros(())
-    y, x = min(max(y, 0), height - 1), min(max(x, 0), width - 1)
-    top, left = math.floor(y), math.floor(x)
-    value = plane.new_zeros(())
-    for row, row_weight in ((top, 1 - (y - top)), (top + 1, y - top)):
-        for column, column_weight in ((left, 1 - (x - left)), (left + 1, x - left)):
-            if row_weight * column_weight:
-                value = value + plane[row, column] * (row_weight * column_weight)
-    return value
 
 
 def naive_roi_align(input, rois, size, scale, sampling_ratio, mode, aligned):

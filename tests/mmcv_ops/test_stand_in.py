@@ -93,13 +93,12 @@ class TestStandIn:
         assert name in dir(ext)
 
     def test_an_operator_it_lacks_says_so_when_called(self):
-        boxes = torch.rand(3, 5)
-        with pytest.raises(NotImplementedError, match=r"'nms_rotated' .*Build mmcv from source"):
-            mmcv.ops.nms_rotated(boxes, torch.rand(3), 0.5)
+        with pytest.raises(NotImplementedError, match=r"'border_align_forward' .*Build mmcv from source"):
+            mmcv.ops.border_align(torch.rand(1, 4, 3, 3), torch.rand(1, 9, 4), 2)
 
     def test_an_operator_it_lacks_pickles(self):
-        missing = importlib.import_module("mmcv._ext").nms_rotated
-        assert pickle.loads(pickle.dumps(missing)).name == "nms_rotated"
+        missing = importlib.import_module("mmcv._ext").border_align_forward
+        assert pickle.loads(pickle.dumps(missing)).name == "border_align_forward"
 
     @pytest.mark.parametrize("name", ["__wrapped__", "__path__", "_private"])
     def test_has_no_private_names(self, name):

@@ -1,0 +1,77 @@
+"""Batches for mmrotate: pictures with boxes that are turned, of the type that the config's pipeline makes."""
+
+import math
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from benchmarks.swap.batches.pictures import noise
+from benchmarks.swap.search import smallest, values_of
+
+SIDE = 256
+_NUM_OBJECTS = 3
+
+
+def rotated_batch(config: Config) -> dict[str, Any]:
+    """Make two pictures of three objects each."""
+    return _pictures(config, number=2)
+
+
+def rotated_pictures(config: Config) -> dict[str, Any]:
+    """Make one picture."""
+    return _pictures(config, number=1)
+
+
+def _pictures(config: Config, number: int) -> dict[str, Any]:
+    return {
+        "inputs": [noise(SIDE, SIDE, seed) for seed in range(number)],
+        "data_samples": [_sample(config, seed) for seed in range(number)],
+    }
+
+
+def _sample(config: Config, seed: int) -> Any:
+    from mmdet.structures import DetDataSample
+    from mmrotate.structures.bbox import RotatedBoxes
+
+    sample = DetDataSample(
+        metainfo={
+            "img_id": seed,
+            "img_shape": (SIDE, SIDE),
+            "ori_shape": (SIDE, SIDE),
+            "pad_shape": (SIDE, SIDE),
+            "scale_factor": (1.0, 1.0),
+            "flip": False,
+            "flip_direction": None,
+        }
+    )
+    steps = box_types(config)
+    boxes: Any = RotatedBoxes(object_boxes(seed))
+    for box_type in steps:
+        boxes = boxes.convert_to(box_type)
+    num_classes = smallest(config.model, "num_classes", default=2)
+    sample.gt_instances = InstanceData(bboxes=boxes, labels=torch.arange(_NUM_OBJECTS) % num_classes)
+    none = RotatedBoxes(torch.zeros(0, 5)).convert_to(steps[-1])
+    sample.ignored_instances = InstanceData(bboxes=none, labels=torch.zeros(0, dtype=torch.long))
+    return sample
+
+
+def object_boxes(seed: int) -> Tensor:
+    """Draw (3, 5) boxes that lie in the picture: centre, sides in pixels, angle in radians."""
+    generator = torch.Generator().manual_seed(seed)
+    extent = SIDE * (0.1 + 0.2 * torch.rand(_NUM_OBJECTS, 2, generator=generator))
+    radius = extent.square().sum(dim=1, keepdim=True).sqrt() / 2
+    centre = radius + torch.rand(_NUM_OBJECTS, 2, generator=generator) * (SIDE - 2 * radius)
+    angle = (torch.rand(_NUM_OBJECTS, 1, generator=generator) - 0.5) * math.pi
+    return torch.cat((centre, extent, angle), dim=1)
+
+
+def box_types(config: Config) -> list[str]:
+    """Return the types that the boxes have one after another in the training pipeline: 'qbox', 'rbox' and the like."""
+    pipelines = [config.get("train_pipeline", []), *values_of(config.get("train_dataloader", {}), "pipeline")]
+    transforms = next((pipeline for pipeline in pipelines if pipeline), [])
+    loaded = [t["box_type"] for t in transforms if "box_type" in t]
+    converted = [t["box_type_mapping"]["gt_bboxes"] for t in transforms if "box_type_mapping" in t]
+    return loaded[:1] + converted or ["rbox"]

@@ -49,6 +49,6 @@ def test_a_library_that_refuses_the_versions_of_others_is_not_walked(tmp_path, m
         (tmp_path / name / "__init__.py").write_text(line)
     monkeypatch.syspath_prepend(tmp_path)
     found = importable()
-    monkeypatch.delitem(sys.modules, "mmpose")
+    del sys.modules["mmpose"]
     assert (found["mmpose"], found["mmdet"]) == ("1.2.3", mmdet.__version__)
     assert "mmyolo" not in found

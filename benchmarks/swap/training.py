@@ -57,7 +57,7 @@ def _descend(model: nn.Module, rate: float = 0.01) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.grad is not None:
-                parameter -= rate * parameter.grad
+                parameter.sub_(parameter.grad, alpha=rate)
                 parameter.grad = None
 
 

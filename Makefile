@@ -84,7 +84,7 @@ test-libraries: .libraries/.installed .libraries-mmyolo/.installed
 	$(RUN) -m pip install --target $(@D) --no-deps -r $<
 	touch $@
 
-.libraries-mmyolo/.installed: requirements/mmyolo.txt $(VENV)/.installed
+.libraries-mmyolo/.installed: requirements/mmyolo.txt requirements/libraries.txt $(VENV)/.installed
 	rm -rf $(@D)
 	$(RUN) -m pip install --target $(@D) --no-deps -r $<
 	touch $@

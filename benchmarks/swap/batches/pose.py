@@ -32,9 +32,11 @@ def _from_targets_on(config: Config) -> list[dict[str, Any]]:
 
 def _crop(config: Config, seed: int) -> dict[str, Any]:
     """Return what a pipeline knows of a crop before it makes targets."""
-    width, height = next(values_of(config.codec, "input_size"))
-    head = config.model.head
-    number = head.get("num_joints") or head["out_channels"]
+    size = next(values_of(config.codec, "input_size"), None)
+    if size is None:
+        raise NotImplementedError("the walk makes no batches of keypoints in space")
+    width, height = size
+    number = next(n for key in ("num_joints", "out_channels") for n in values_of(config.model.head, key))
     keypoints = np.random.default_rng(seed).uniform(0.2, 0.8, (1, number, 2)).astype(np.float32) * (width, height)
     return {
         "img": noise(height, width, seed).permute(1, 2, 0).numpy().copy(),

@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 LOWEST_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10) python3.10)
 LOWEST_VENV := .venv-lowest
 
-.PHONY: demo demo-quick demo-swap demo-swap-quick evidence evidence-quick test test-lowest test-minkowski lint release install clean
+.PHONY: demo demo-quick demo-swap demo-swap-quick evidence evidence-quick test test-libraries test-lowest test-minkowski lint release install clean
 
 install: $(VENV)/.installed
 
@@ -73,6 +73,20 @@ $(VENV)/.minkowski: $(VENV)/.installed
 	$(RUN) -m pip uninstall -y MinkowskiEngine
 	$(RUN) -m pip install setuptools==80.10.2 wheel ninja numpy
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pip install MinkowskiEngine==0.5.4 --no-deps --no-build-isolation --no-cache-dir --use-pep517 --config-settings="--global-option=--cpu_only" --config-settings="--global-option=--blas=openblas"
+	touch $@
+
+# The tests with mmpose, mmrotate and mmyolo, which stand in folders in front of .venv: mmyolo wants another mmcv.
+test-libraries: .libraries/.installed .libraries-mmyolo/.installed
+	$(RUN) -m pytest -m libraries
+
+.libraries/.installed: requirements/libraries.txt $(VENV)/.installed
+	rm -rf $(@D)
+	$(RUN) -m pip install --target $(@D) --no-deps -r $<
+	touch $@
+
+.libraries-mmyolo/.installed: requirements/mmyolo.txt requirements/libraries.txt $(VENV)/.installed
+	rm -rf $(@D)
+	$(RUN) -m pip install --target $(@D) --no-deps -r $<
 	touch $@
 
 lint: install

@@ -1,8 +1,8 @@
 """ConvNeXt V2 and its masked-autoencoder pre-training (FCMAE) for OpenMMLab.
 
 Importing the package registers its models, weight initialiser, optimiser constructor, metrics, hooks and sampler under
-the scope ``cnxv2_mm``, supplies the operators that an mmcv without its compiled part is missing, and keeps mmengine's
-checkpoint loader from running code that is in a file.
+the scope ``cnxv2_mm``, supplies what is missing in an mmcv without its compiled part and in an xtcocotools that was
+built for another numpy, and keeps mmengine's checkpoint loader from running code that is in a file.
 """
 
 from importlib.util import find_spec
@@ -14,7 +14,7 @@ if _MISSING:
         'pip install "cnxv2_mm[onedl]" (or "cnxv2_mm[original]" for the last packages of OpenMMLab itself)'
     )
 
-from cnxv2_mm import mmcv_ops
+from cnxv2_mm import coco_masks, mmcv_ops
 from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import Pretrained, restrict_loader
@@ -57,5 +57,6 @@ __all__ = [
 ]
 
 mmcv_ops.install()
+coco_masks.install()
 restrict_loader()
 tell_mmengine()

@@ -110,13 +110,15 @@ def test_links_lead_somewhere(path):
 
 def test_the_coverage_of_the_swap_is_the_one_that_was_measured():
     report = json.loads((ROOT / "benchmarks" / "swap" / "coverage.json").read_text())
-    states = [config["state"] for config in report["configs"]]
+    three = ("mmdet::", "mmseg::", "mmpretrain::")  # what `make install` installs; others have rows of their own
+    configs = [config for config in report["configs"] if config["config"].startswith(three)]
+    states = [config["state"] for config in configs]
     swapped = states.count("swapped")
     build = sum(state not in ("other", "unreadable", "unbuilt") for state in states)
     text = " ".join(README.split())
     assert f"{swapped} ({swapped / build:.1%}) of the {build} published configs".replace("%", " %") in text
-    trained = [c["training"] for c in report["configs"] if c["training"] != "not asked"]
-    predicted = [c["prediction"] for c in report["configs"] if c["prediction"] != "not asked"]
+    trained = [c["training"] for c in configs if c["training"] != "not asked"]
+    predicted = [c["prediction"] for c in configs if c["prediction"] != "not asked"]
     ran = f"{trained.count('trained')} of them ran a training step and {predicted.count('predicted')} a prediction"
     assert f"{len(trained)} kinds of model: {ran}" in text
     assert "failed" not in trained + predicted

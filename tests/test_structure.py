@@ -20,6 +20,7 @@ ROWS = [
     "whole_file",
     "arguments",
     "mmcv_ops",
+    "coco_masks",
     "registry",
     "variants",
     "kernels",

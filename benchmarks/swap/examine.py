@@ -10,7 +10,7 @@ from benchmarks.swap.attempt import Failure, attempt
 from benchmarks.swap.building import build_without_numbers
 from benchmarks.swap.outcome import Outcome
 from benchmarks.swap.predicting import predict_once
-from benchmarks.swap.published import backbones_of, describe
+from benchmarks.swap.published import backbones_of, describe, library_of
 from benchmarks.swap.training import train_one_step
 from cnxv2_mm.config.load import load_config, shipped_config
 from cnxv2_mm.swap import SwapRefused, swap_backbone
@@ -27,9 +27,10 @@ def examine(name: str) -> Outcome:
     config = attempt(_load, name)
     if isinstance(config, Failure):
         return Outcome(name, "unreadable", reason=config.reason)
-    if not isinstance(config.get("model"), dict) or not backbones_of(config.model):
+    backbones = backbones_of(config.model, library_of(name)) if isinstance(config.get("model"), dict) else []
+    if not backbones:
         return Outcome(name, "other")
-    outcome = Outcome(name, "unbuilt", ", ".join(backbones_of(config.model)), describe(config.model))
+    outcome = Outcome(name, "unbuilt", ", ".join(backbones), describe(config.model))
     built = attempt(build_without_numbers, config)
     if isinstance(built, Failure):
         outcome.reason = built.reason
@@ -85,5 +86,5 @@ def _compare(swapped: Callable[[], None], own: Callable[[], None]) -> tuple[Lite
 
 def _load(name: str) -> Config:
     # Some configs name others by their path in the library's repository, 'configs/...'.
-    os.chdir(shipped_config(f"{name.partition('::')[0]}::").parent)
+    os.chdir(shipped_config(f"{library_of(name)}::").parent)
     return load_config(name)

@@ -2,20 +2,36 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.config.load import shipped_config
 
-LIBRARIES = ("mmdet", "mmseg", "mmpretrain")
+LIBRARIES = ("mmdet", "mmseg", "mmpretrain", "mmpose", "mmrotate", "mmyolo")
 # Under these keys a model has its backbone: 'backbone', 'teacher_backbone', 'image_encoder', 'vision_backbone', ...
 _BACKBONE_KEY = re.compile(r".*backbone|image_encoder")
 _BACKBONE_TYPE = re.compile(r"\w*(ResNet|ResNeXt|ResNeSt|RegNet|Res2Net|MobileNetV\d|SwinTransformer)\w*")
+# mmyolo has backbones of its own. Other libraries use them too, in configs that the walk is not about.
+_YOLO_TYPE = re.compile(r"YOLO\w*|PPYOLOE\w*|CSPNeXt")
 _PART_KEY = re.compile(r".*(neck|head)|detector|transformer")
 
 
+def importable() -> dict[str, str]:
+    """Return the versions of the libraries that can be imported here; mmyolo wants another mmcv than the others."""
+    versions = {}
+    for name in LIBRARIES:
+        if find_spec(name) is not None:
+            try:
+                versions[name] = import_module(name).__version__
+            except (ImportError, AssertionError):  # how a library refuses the versions of others
+                continue
+    return versions
+
+
 def list_configs(only: str | None = None) -> list[str]:
-    """List all published configs, ``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py`` and the like, in order.
+    """List all configs of the libraries that can be imported, ``mmdet::retinanet/...py`` and the like, in order.
 
     Args:
         only: A library, a family or a config, 'mmdet', 'mmdet/retinanet' or 'mmdet/retinanet/<file>'; None: all.
@@ -24,7 +40,8 @@ def list_configs(only: str | None = None) -> list[str]:
         ValueError: ``only`` names none.
     """
     found = []
-    for library in LIBRARIES:
+    libraries = importable()
+    for library in libraries:
         folder = shipped_config(f"{library}::")
         for path in sorted(folder.rglob("*.py")):
             place = path.relative_to(folder)
@@ -32,7 +49,7 @@ def list_configs(only: str | None = None) -> list[str]:
             if wanted and place.parts[0] != "_base_":
                 found.append(f"{library}::{place}")
     if not found:
-        raise ValueError(f"--only {only} names no published config; give {', '.join(LIBRARIES)} or mmdet/retinanet")
+        raise ValueError(f"--only {only} names no published config; give {', '.join(libraries)} or mmdet/retinanet")
     return found
 
 
@@ -42,10 +59,21 @@ def family_of(config: str) -> str:
     return f"{library}/{place.split('/')[0]}"
 
 
-def backbones_of(model: Mapping[str, Any]) -> list[str]:
-    """Return the types of the backbones in a model's config that the walk is about, each once."""
+def library_of(config: str) -> str:
+    """Return the library of a config: 'mmdet'."""
+    return config.partition("::")[0]
+
+
+def backbones_of(model: Mapping[str, Any], library: str = "mmdet") -> list[str]:
+    """Return the types of the backbones in a model's config that the walk is about, each once.
+
+    Args:
+        model: The model's config.
+        library: The library that publishes it.
+    """
+    wanted = [_BACKBONE_TYPE, *[_YOLO_TYPE] * (library == "mmyolo")]
     types = (name for key, name in _parts(model) if _BACKBONE_KEY.fullmatch(key))
-    return [name for name in dict.fromkeys(types) if _BACKBONE_TYPE.fullmatch(name)]
+    return [name for name in dict.fromkeys(types) if any(kind.fullmatch(name) for kind in wanted)]
 
 
 def describe(model: Mapping[str, Any]) -> str:

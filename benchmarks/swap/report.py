@@ -1,12 +1,8 @@
-"""What the walk found: totals, a row for each family, reasons; as a table, as Markdown and as JSON."""
+"""What the walk found: totals, a row for each family, reasons; as a table in the terminal."""
 
-import json
-import platform
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from importlib import import_module
-from pathlib import Path
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
@@ -15,8 +11,7 @@ from benchmarks.swap.outcome import Outcome
 from benchmarks.swap.published import LIBRARIES, family_of
 
 TARGET = 0.95
-_COLUMNS = ("family", "configs", "build", "swapped", "models", "trained", "predicted", "what fails, and why")
-_PACKAGES = ("torch", "mmengine", "mmcv", *LIBRARIES)
+COLUMNS = ("family", "configs", "build", "swapped", "models", "trained", "predicted", "what fails, and why")
 
 
 @dataclass
@@ -88,11 +83,11 @@ def reached(outcomes: Sequence[Outcome]) -> bool:
 
 def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print the rows as a table."""
-    table = Table(*_COLUMNS)
+    table = Table(*COLUMNS)
     for row in rows_of(outcomes):
         if row.name.startswith("all"):
             table.add_section()
-        table.add_row(*_cells(row))
+        table.add_row(*cells(row))
     console.print(table)
     console.print(headline(outcomes), soft_wrap=True)
 
@@ -116,36 +111,8 @@ def headline(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def write_markdown(path: Path, outcomes: Sequence[Outcome], command: str, seconds: float) -> None:
-    """Write the report as a page."""
-    lines = [
-        "# Coverage of the swap",
-        "",
-        headline(outcomes),
-        "",
-        f"`{command}`: {seconds / 60:.0f} minutes; {_versions_line()}.",
-        "",
-        f"| {' | '.join(_COLUMNS)} |",
-        f"|{'---|' * len(_COLUMNS)}",
-        *(f"| {' | '.join(cell.replace('|', '/') for cell in _cells(row))} |" for row in rows_of(outcomes)),
-        "",
-    ]
-    path.write_text("\n".join(lines))
-
-
-def write_json(path: Path, outcomes: Sequence[Outcome], command: str, seconds: float) -> None:
-    """Write everything: totals, families, and what is known of each config."""
-    report = {
-        "command": command,
-        "minutes": round(seconds / 60, 1),
-        "versions": _versions(),
-        "families": [asdict(row) for row in rows_of(outcomes)],
-        "configs": [asdict(outcome) for outcome in outcomes],
-    }
-    path.write_text(json.dumps(report, indent=1) + "\n")
-
-
-def _cells(row: Row) -> list[str]:
+def cells(row: Row) -> list[str]:
+    """Return what stands in a row, one text for each of :data:`COLUMNS`."""
     numbers = (row.configs, row.build, row.swapped, row.models, row.trained, row.predicted)
     return [row.name, *map(str, numbers), "; ".join(row.reasons) if not row.name.startswith("all") else ""]
 
@@ -173,11 +140,3 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
 
 def _short(words: str, detail: str) -> str:
     return f"{words} ({detail[:100]})"
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {name: import_module(name).__version__ for name in _PACKAGES}
-
-
-def _versions_line() -> str:
-    return ", ".join(f"{name} {number}" for name, number in _versions().items())

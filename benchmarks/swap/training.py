@@ -32,6 +32,17 @@ def train_one_step(config: Config, backbone_type: str | None) -> None:
     model: Any = build_model(config)
     model.train()  # some models return nothing from it
     _announce_progress(model)
+    _backward(model, config)
+    if backbone_type is None:
+        return
+    if not any(p.grad is not None and p.grad.any() for b in backbones_in(model, backbone_type) for p in b.parameters()):
+        # A head whose last layer begins at zero (PPYOLOE) hands nothing down before that layer has made a step.
+        _descend(model)
+        _backward(model, config)
+    check_gradients(model, backbone_type, every=not config.get("find_unused_parameters", False))
+
+
+def _backward(model: Any, config: Config) -> None:
     batch = model.data_preprocessor(make_batch(config), training=True)
     losses = model(**batch, mode="loss")
     for name, loss in losses.items():
@@ -39,8 +50,15 @@ def train_one_step(config: Config, backbone_type: str | None) -> None:
             raise StepFailed(f"the loss {name!r} is not finite")
     total, _ = model.parse_losses(losses) if isinstance(model, BaseModel) else BaseModel.parse_losses(model, losses)
     total.backward()
-    if backbone_type is not None:
-        check_gradients(model, backbone_type, every=not config.get("find_unused_parameters", False))
+
+
+def _descend(model: nn.Module, rate: float = 0.01) -> None:
+    """Make a step of plain gradient descent, and forget the gradients."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.sub_(parameter.grad, alpha=rate)
+                parameter.grad = None
 
 
 def _announce_progress(model: Any) -> None:
@@ -65,8 +83,9 @@ def check_gradients(model: nn.Module, backbone_type: str, every: bool = True) ->
     Raises:
         StepFailed: A gradient is missing or not finite, or all are zero.
     """
-    backbones = [m for m in model.modules() if type(m).__name__ == backbone_type]
-    trained = [(name, p) for b in backbones for name, p in b.named_parameters() if p.requires_grad]
+    trained = [
+        (name, p) for b in backbones_in(model, backbone_type) for name, p in b.named_parameters() if p.requires_grad
+    ]
     if not trained:
         raise StepFailed(f"the model has no {backbone_type} with trainable parameters")
     without = [name for name, p in trained if p.grad is None]
@@ -79,6 +98,11 @@ def check_gradients(model: nn.Module, backbone_type: str, every: bool = True) ->
         raise StepFailed("a gradient of the backbone is not finite")
     if not any(gradient.any() for gradient in gradients):
         raise StepFailed("all gradients of the backbone are zero")
+
+
+def backbones_in(model: nn.Module, backbone_type: str) -> list[nn.Module]:
+    """Return the modules of a class, by its name."""
+    return [module for module in model.modules() if type(module).__name__ == backbone_type]
 
 
 def _tensors(loss: Tensor | list[Tensor]) -> list[Tensor]:

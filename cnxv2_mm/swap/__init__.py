@@ -18,6 +18,7 @@ The files in reading order. The swap itself:
 - ``network.py``: the network that weights are for: its size, V1 or V2, its images
 - ``preprocessing.py``: mean, deviation and channel order of the images
 - ``optimizer.py``: AdamW with layer decay, and a schedule that suits it
+- ``scheduler_hooks.py``: hooks that set learning rates besides the schedulers
 
 The file that is written:
 

@@ -6,6 +6,7 @@ and runs the result. A rule for a new neck or head is added here:
 - a key with the channels of the maps that a part reads: ``INPUT_CHANNELS``, or ``FIRST_MAP_CHANNELS`` if it is always
   about the map of the highest resolution;
 - another key whose channels depend on those of the maps: :func:`new_channels`;
+- a key by which a part multiplies all its channels: ``_FACTOR``, and how the product is rounded: ``_WIDTHS``;
 - a key that says which maps a part reads: :func:`maps_named` and :func:`keep_maps`;
 - an entry of a model that reads no maps: ``NO_READERS``;
 - an entry that is the last stage of the old backbone: ``LAST_STAGE``;
@@ -13,6 +14,7 @@ and runs the result. A rule for a new neck or head is added here:
 """
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +29,10 @@ LAST_STAGE = "shared_head"
 INPUT_CHANNELS = ("in_channels", "feature_channels", "in_dims")
 FIRST_MAP_CHANNELS = ("c1_in_channels",)  # mmseg's DeepLabV3+ heads
 _OUTPUT_CHANNELS = "out_channels"
+# mmyolo's necks and heads have the channels that they state times this. Its classes round the product down, or up to a
+# multiple of 8 (`make_divisible` of mmyolo/models/utils/misc.py, version 0.6.0); a config does not say which.
+_FACTOR = "widen_factor"
+_WIDTHS: tuple[Callable[[float], int], ...] = (int, lambda width: 8 * math.ceil(width / 8))
 # Only extractors of regions have it. What they give out has the channels of the maps that they read.
 _REGION_STRIDES = "featmap_strides"
 
@@ -120,7 +126,12 @@ def settings_in(config: Any) -> Iterator[MutableMapping[str, Any]]:
 
 
 def new_channels(
-    settings: Mapping[str, Any], key: str, old: Channels, new: Channels, nested: bool
+    settings: Mapping[str, Any],
+    key: str,
+    old: Channels,
+    new: Channels,
+    nested: bool,
+    rounding: Callable[[float], int] = math.floor,
 ) -> tuple[Any, bool] | None:
     """Return what a value becomes if it states channels of the old maps.
 
@@ -130,11 +141,38 @@ def new_channels(
         old: Channels of the old maps, high resolution first.
         new: Channels of the new maps.
         nested: Whether the dictionary is inside another one.
+        rounding: Which whole number is stated if the part multiplies it by a ``widen_factor`` and the exact one is not
+            whole: a part that rounds its product up needs ``math.floor``, one that rounds down ``math.ceil``.
 
     Returns:
         The value for the new maps, and whether it is certain: False if the same number may mean something else. None
         if the value is about something else.
     """
+    factor = settings.get(_FACTOR, 1)
+    if factor == 1 or not _are_numbers(settings[key]):
+        return _new_channels(settings, key, old, new, nested)
+    for width in _WIDTHS:
+        widened = _each(lambda stated: width(stated * factor), settings[key])  # noqa: B023  called at once
+        found = _new_channels({**settings, key: widened}, key, old, new, nested)
+        if found is not None:
+            value, certain = found
+            return _each(lambda channels: rounding(channels / factor), value), certain
+    return None
+
+
+def _are_numbers(value: Any) -> bool:
+    return all(type(item) is int for item in (value if isinstance(value, list | tuple) else [value]))
+
+
+def _each(function: Callable[[int], int], value: Any) -> Any:
+    """Return what a function makes of a number, or of each in a list."""
+    return type(value)(map(function, value)) if isinstance(value, list | tuple) else function(value)
+
+
+def _new_channels(
+    settings: Mapping[str, Any], key: str, old: Channels, new: Channels, nested: bool
+) -> tuple[Any, bool] | None:
+    """Do what :func:`new_channels` does for a part that has the channels that it states."""
     value = settings[key]
     if isinstance(value, list | tuple):
         channels = _new_list(settings, key, tuple(value), old, new)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
@@ -39,7 +39,8 @@ def short_config(config: Config, base: str, folder: Path, notes: Sequence[str]) 
         notes = [*notes, f"this file states everything, with the full name of each class: {why}"]
         lines, parts = [], config.to_dict()
     else:
-        lines, parts = [f"_base_ = {_inherited(base, folder)}"], differences(old.to_dict(), config.to_dict())
+        inherited = _inherited(base, folder, by_name=not _collates(old))
+        lines, parts = [f"_base_ = {inherited}"], differences(old.to_dict(), config.to_dict())
     first = {key: parts.pop(key) for key in ("custom_imports",) if key in parts}
     points = [
         line
@@ -58,12 +59,21 @@ def short_config(config: Config, base: str, folder: Path, notes: Sequence[str]) 
     return "".join(f"{line}\n" for line in lines)
 
 
-def _inherited(base: str, folder: Path) -> str:
+def _collates(config: Config) -> bool:
+    """Whether a data loader has a function of its own to make batches.
+
+    mmengine adds a ``_scope_`` to what it inherits by a library's name, and calls the function with it.
+    """
+    loaders = [value for key, value in config.items() if key.endswith("dataloader") and isinstance(value, Mapping)]
+    return any(isinstance(loader.get("collate_fn"), Mapping) for loader in loaders)
+
+
+def _inherited(base: str, folder: Path, by_name: bool) -> str:
     """Return the value of ``_base_`` as Python code, which mmengine evaluates before the rest of the file."""
     library, _, file = base.rpartition("::")
     if not library:
         return literal([Path(os.path.relpath(base, folder)).as_posix()])
-    if _KNOWN_TO_MMENGINE.match(base):
+    if by_name and _KNOWN_TO_MMENGINE.match(base):
         return literal([base])
     # Python finds the library on any machine; the path that it has here would not hold elsewhere.
     where, name = f'__import__("{library}").__path__[0]', f'"/.mim/configs/{file}"'

@@ -22,6 +22,7 @@ from cnxv2_mm.swap.old_backbone import Maps, OldBackbone, measure
 from cnxv2_mm.swap.optimizer import say_what_it_is_for, use_adamw
 from cnxv2_mm.swap.preprocessing import normalise_images
 from cnxv2_mm.swap.refusal import SwapRefused
+from cnxv2_mm.swap.scheduler_hooks import warm_up_all_groups
 from cnxv2_mm.swap.stages import Stages, choose_stages, in_millions
 from cnxv2_mm.swap.unused_maps import drop_unused_maps
 from cnxv2_mm.swap.weights import NO_WEIGHTS, default_weights, forget_old_weights
@@ -117,6 +118,7 @@ def swap_config(
     notes += forget_old_weights(config, list(owners.values()))
     if optimizer == "adamw":
         notes += use_adamw(config, param_names, freeze)
+        notes += warm_up_all_groups(config)
     notes += say_what_it_is_for(config)
     _import_package(config)
     return Swap(config, tuple(dict.fromkeys(notes)))

@@ -35,6 +35,30 @@ def test_certain_places(config, expected):
     assert first(config) == expected
 
 
+@pytest.mark.parametrize(
+    ("factor", "stated", "tried"),
+    [
+        (0.5, [256, 512, 1024], [[160, 320, 640]]),  # exact
+        # 0.375 x 213.3 is 80: a class that rounds up to a multiple of 8 needs 213, one that rounds down needs 214.
+        (0.375, [342, 683, 1366], [[213, 426, 853], [214, 427, 854]]),
+        (1.25, [103, 205, 410], [[64, 128, 256]]),
+        (1, [128, 256, 512], [[80, 160, 320]]),
+    ],
+)
+def test_channels_that_a_part_multiplies(factor, stated, tried):
+    config = {"widen_factor": factor, "in_channels": stated}
+    expected = [{**config, "in_channels": channels} for channels in tried]
+    assert list(rewritings(config, OLD[1:], NEW[1:])) == expected
+    head = {"head_module": {"widen_factor": factor, "in_channels": stated[-1]}}
+    found = [changed["head_module"]["in_channels"] for changed in rewritings(head, OLD[1:], NEW[1:])]
+    assert {channels[-1] for channels in tried} <= set(found)
+
+
+def test_a_number_that_is_no_channels_once_it_is_multiplied_stays():
+    config = {"widen_factor": 0.5, "in_channels": [128, 256, 512]}
+    assert list(rewritings(config, OLD[1:], NEW[1:])) == [config]
+
+
 def test_a_nested_number_is_tried_as_it_is_first():
     """In a kernel update head 512 is the width of kernels, which only running it tells from an input."""
     config = {"update": {"in_channels": 512}}

@@ -148,6 +148,29 @@ def test_a_neck_that_cannot_read_the_maps_is_refused():
     assert caught.value.kind == "neck"
 
 
+@pytest.mark.parametrize(("rounds_up", "stated"), [(True, [106, 213, 426]), (False, [107, 214, 427])])
+def test_a_neck_that_multiplies_its_channels(rounds_up, stated):
+    """0.75 x 106.7 is 80. What the neck gives out stays, and so does the head behind it."""
+    old, new = maps((96, 192, 384), (8, 16, 32)), maps((80, 160, 320), (8, 16, 32))
+    neck = {"type": "ToyWideNeck", "in_channels": [128, 256, 512], "out_channels": [128, 256, 512]}
+    head = {"type": "NotEvenLookedAt", "head_module": {"in_channels": [128, 256, 512], "widen_factor": 0.75}}
+    model = ConfigDict(neck={**neck, "widen_factor": 0.75, "rounds_up": rounds_up}, bbox_head=head)
+    adapt(model, old, new, "mmengine")
+    assert model.neck.in_channels == stated
+    assert model.neck.out_channels == [128, 256, 512]
+    assert model.bbox_head == head
+
+
+def test_a_neck_whose_product_cannot_be_the_channels_is_refused():
+    """3 x 13 is 39 and 3 x 14 is 42; 40 is between."""
+    old, new = maps((48,), (32,)), maps((40,), (32,))
+    neck = {"type": "ToyWideNeck", "in_channels": [16], "out_channels": [16], "widen_factor": 3, "rounds_up": False}
+    with pytest.raises(
+        SwapRefused, match=r"neck\.in_channels=\[13\], it does not run: .*to have 39 channels, but got 40"
+    ):
+        adapt(ConfigDict(neck=neck), old, new, "mmengine")
+
+
 @pytest.mark.parametrize("neck", [{"type": "mmdet.FPN"}, {"_scope_": "mmdet", "type": "FPN"}])
 def test_a_neck_of_another_library(neck):
     """mmseg has an FPN too; only mmdet's makes a fifth map so."""

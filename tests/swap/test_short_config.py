@@ -33,6 +33,19 @@ def test_mmengine_alone_reads_the_swapped_config(name, swapped):
     assert str(shipped_config(name).parents[3]) not in text  # the file is read on any machine
 
 
+def test_a_function_that_makes_batches_is_called_without_a_scope(tmp_path):
+    """mmengine would hand it one if the file inherited by the library's name."""
+    name = "mmpretrain::simsiam/simsiam_resnet50_8xb32-coslr-100e_in1k.py"
+    swap = swap_config(name, "atto", checkpoint="none")
+    file = tmp_path / "swapped.py"
+    file.write_text(short_config(swap.config, name, tmp_path, swap.notes))
+    (tmp_path / "by_name.py").write_text(f'_base_ = ["{name}"]')
+    read, by_name = read_by_stock_mmengine([file, tmp_path / "by_name.py"])
+    assert read == swap.config.to_dict()
+    assert read["train_dataloader"]["collate_fn"] == {"type": "default_collate"}
+    assert by_name["train_dataloader"]["collate_fn"] == {"type": "default_collate", "_scope_": "mmpretrain"}
+
+
 def test_a_file_is_inherited_by_its_path_from_the_new_one(tmp_path, monkeypatch):
     old = tmp_path / "mine" / "old.py"
     old.parent.mkdir()

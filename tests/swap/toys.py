@@ -123,3 +123,19 @@ class ToyRunningHead(BaseModule):
         if maps[-1].shape[1] != 512:
             raise ValueError("bad width")
         return maps[-1]
+
+
+@MODELS.register_module()
+class ToyWideNeck(BaseModule):
+    """Multiplies the channels that it states, and rounds as a class of mmyolo does: down, or up to a multiple of 8."""
+
+    def __init__(self, in_channels, out_channels, widen_factor, rounds_up):
+        super().__init__()
+        widths = [
+            [8 * -int(-stated * widen_factor // 8) if rounds_up else int(stated * widen_factor) for stated in channels]
+            for channels in (in_channels, out_channels)
+        ]
+        self.convs = nn.ModuleList(nn.Conv2d(*both, kernel_size=1) for both in zip(*widths, strict=True))
+
+    def forward(self, maps):
+        return tuple(conv(x) for conv, x in zip(self.convs, maps, strict=True))

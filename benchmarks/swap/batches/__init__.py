@@ -6,20 +6,26 @@ from mmengine.config import Config
 
 from benchmarks.swap.batches.classification import classification_batch, pictures_to_classify
 from benchmarks.swap.batches.detection import detection_batch, pictures_to_detect
+from benchmarks.swap.batches.pose import pose_batch
 from benchmarks.swap.batches.rotated import rotated_batch, rotated_pictures
 from benchmarks.swap.batches.segmentation import segmentation_batch
+from benchmarks.swap.batches.yolo import yolo_batch, yolo_pictures
 
 _FOR_TRAINING = {
     "mmdet": detection_batch,
     "mmseg": segmentation_batch,
     "mmpretrain": classification_batch,
+    "mmpose": pose_batch,
     "mmrotate": rotated_batch,
+    "mmyolo": yolo_batch,
 }
 _FOR_PREDICTION = {
     "mmdet": pictures_to_detect,
     "mmseg": segmentation_batch,
     "mmpretrain": pictures_to_classify,
+    "mmpose": pose_batch,
     "mmrotate": rotated_pictures,
+    "mmyolo": yolo_pictures,
 }
 
 

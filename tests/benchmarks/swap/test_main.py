@@ -21,3 +21,17 @@ def test_the_command_walks_a_config(tmp_path, capsys):
     assert "1 of 1 models train; 1 of 1 models predict." in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"--sample 3 must lie in 1 \.\.\. 1"):
         main([*only, "--sample", "3"])
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--update"], "--update needs --json with a file that an earlier walk wrote"),
+        (["--update", "--json", "{}", "--sample", "1"], "--update is for whole libraries"),
+        (["--update", "--json", "{}", "--only", "mmdet/retinanet"], "--update is for whole libraries"),
+    ],
+)
+def test_what_is_known_is_updated_by_whole_libraries(options, why, tmp_path):
+    (tmp_path / "r.json").write_text("{}")
+    with pytest.raises(ValueError, match=why):
+        main([option.format(tmp_path / "r.json") for option in options])

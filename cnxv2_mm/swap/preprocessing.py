@@ -1,16 +1,19 @@
-"""Gives the new backbone images as its weights expect them: RGB, with their mean and standard deviation."""
+"""Gives the new backbone images as it expects them: RGB, with the mean and deviation of its weights, in whole cells."""
 
 from collections.abc import Iterator, MutableMapping
+from math import lcm
 from typing import Any
 
 from mmengine.config import Config
 
 from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.swap.image_statistics import Statistics
+from cnxv2_mm.variants import LAST_STRIDE
 
 # Keys for the order of the channels. mmdet and mmseg use the first; mmpretrain and the steps of pipelines the second.
 _ORDERS = ("bgr_to_rgb", "to_rgb", "rgb_to_bgr")
 _NUM_CHANNELS = 3
+_PADDING = "pad_size_divisor"  # of mmdet's preprocessors, where it is 1 by default
 
 
 def normalise_images(config: Config, images: Statistics) -> list[str]:
@@ -48,6 +51,32 @@ def normalise_images(config: Config, images: Statistics) -> list[str]:
         return []
     return [
         f"images: RGB with {images.owner} mean and standard deviation, as the new weights expect (before: {before[0]})"
+    ]
+
+
+def pad_to_cells(config: Config) -> list[str]:
+    """Let the data preprocessors of detectors pad images to sides that are multiples of the backbone's last stride.
+
+    A ResNet pads the maps inside, so that no pixel is lost. ConvNeXt V2 leaves out rows and columns that do not fill a
+    cell. DETR's relatives, which take positions as shares of the whole image, would be up to 31 pixels off.
+
+    Args:
+        config: The whole config; changed in place.
+
+    Returns:
+        A sentence about what was changed, if anything was.
+    """
+    before = None
+    for key, part in (item for name, value in config.items() for item in _parts(value, name)):
+        divisor = part.get(_PADDING, 1 if type_name(part) == "DetDataPreprocessor" else None)
+        if _is_preprocessor(key, part) and divisor is not None and divisor % LAST_STRIDE:
+            part[_PADDING] = lcm(divisor, LAST_STRIDE)
+            before = divisor
+    if before is None:
+        return []
+    return [
+        f"images: padded to multiples of {LAST_STRIDE} pixels, because the backbone leaves out what does not fill a cell "
+        f"(before: {_PADDING}={before})"
     ]
 
 

@@ -20,7 +20,7 @@ from cnxv2_mm.swap.network import DEFAULT_ARCH, Arch, Network, find_network, lic
 from cnxv2_mm.swap.new_style import with_type_names
 from cnxv2_mm.swap.old_backbone import Maps, OldBackbone, measure
 from cnxv2_mm.swap.optimizer import say_what_it_is_for, use_adamw
-from cnxv2_mm.swap.preprocessing import normalise_images
+from cnxv2_mm.swap.preprocessing import normalise_images, pad_to_cells
 from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.swap.scheduler_hooks import warm_up_all_groups
 from cnxv2_mm.swap.stages import Stages, choose_stages, in_millions
@@ -114,6 +114,7 @@ def swap_config(
     notes += network.notes
     if all(site[-1]["backbone"].get("in_channels", 3) == 3 for site in sites):
         notes += normalise_images(config, network.images)
+    notes += pad_to_cells(config)
     owners = {id(owner): owner for site in sites for owner in site}  # each once
     notes += forget_old_weights(config, list(owners.values()))
     if optimizer == "adamw":

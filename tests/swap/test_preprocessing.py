@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from cnxv2_mm.swap.image_statistics import CLIP, IMAGENET
-from cnxv2_mm.swap.preprocessing import normalise_images
+from cnxv2_mm.swap.preprocessing import normalise_images, pad_to_cells
 
 MEAN, STD = list(IMAGENET.mean), list(IMAGENET.std)
 CAFFE = {"mean": [103.53, 116.28, 123.675], "std": [1.0, 1.0, 1.0], "bgr_to_rgb": False}
@@ -97,3 +97,22 @@ def test_images_as_clip_has_them():
     assert step.mean == pytest.approx([0.48145466, 0.4578275, 0.40821073], abs=1e-6)
     assert set(step) == set(unit)  # torchvision's knows no order of channels
     assert "RGB with CLIP's mean" in note
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ({"type": "DetDataPreprocessor"}, 32),
+        ({"type": "mmdet.DetDataPreprocessor", "pad_size_divisor": 1}, 32),
+        ({"type": "YOLOXDetDataPreprocessor", "pad_size_divisor": 24}, 96),
+        ({"type": "DetDataPreprocessor", "pad_size_divisor": 64}, 64),
+        ({"type": "SegDataPreProcessor", "size": (64, 64)}, None),
+    ],
+)
+def test_detectors_pad_to_whole_cells(part, expected):
+    outer = {"type": "MultiBranchDataPreprocessor", "data_preprocessor": part}
+    config = Config({"model": {"data_preprocessor": outer}})
+    notes = pad_to_cells(config)
+    assert config.model.data_preprocessor.data_preprocessor.get("pad_size_divisor") == expected
+    assert "pad_size_divisor" not in config.model.data_preprocessor
+    assert len(notes) == (expected not in (None, part.get("pad_size_divisor")))

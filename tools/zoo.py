@@ -120,15 +120,18 @@ def as_config(weight: zoo.Weight, checkpoint: str) -> str:
         "licence": f"{weight.licence}; commercial use: {weight.commercial}",
         **{f"file ({source})": file.address for source, file in weight.files.items()},
     }
-    arguments = ", ".join(f"{key}={_as_python(value)}" for key, value in weight.backbone.items())
+    init_cfg = {"type": "cnxv2_mm.Pretrained", "checkpoint": checkpoint}
+    backbone = {"type": "cnxv2_mm.ConvNeXtV2", **weight.backbone, "init_cfg": init_cfg}
+    preprocessor = {"mean": list(weight.mean), "std": list(weight.std), "bgr_to_rgb": True}
     return "\n".join(
         [
             *(f"# {what}: {fact}" for what, fact in facts.items()),
             "# data_preprocessor: for mmdet and mmseg; mmpretrain says to_rgb in the place of bgr_to_rgb",
             "model = dict(",
-            f"    data_preprocessor=dict(mean={list(weight.mean)}, std={list(weight.std)}, bgr_to_rgb=True),",
-            f'    backbone=dict(type="cnxv2_mm.ConvNeXtV2", {arguments},',
-            f'        init_cfg=dict(type="cnxv2_mm.Pretrained", checkpoint="{checkpoint}")),',
+            f"    data_preprocessor={_as_python(preprocessor)},",
+            "    backbone=dict(",
+            *(f"        {key}={_as_python(value)}," for key, value in backbone.items()),
+            "    ),",
             ")",
         ]
     )

@@ -132,7 +132,7 @@ def test_a_segmenter_of_transformers_has_the_norms_of_its_backbone(tmp_path):
 
 @pytest.mark.parametrize("library", BUILDERS)
 def test_the_eps_of_any_library_s_model_is_found(library):
-    model = build(library, SMALL, v1=library not in HOLDS_V2)
+    model = build(library, SMALL, v1=True)
     assert find_eps_of_model(model, to_ours(model.state_dict())) == [1e-6]
     for module in model.modules():
         if hasattr(module, "eps"):

@@ -75,8 +75,8 @@ def pad_to_cells(config: Config) -> list[str]:
     if before is None:
         return []
     return [
-        f"images: padded to multiples of {LAST_STRIDE} pixels, because the backbone leaves out what does not fill a cell "
-        f"(before: {_PADDING}={before})"
+        f"images: padded to multiples of {LAST_STRIDE} pixels, because the backbone leaves out what does not fill a "
+        f"cell (before: {_PADDING}={before})"
     ]
 
 

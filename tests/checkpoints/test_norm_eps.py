@@ -18,7 +18,7 @@ from cnxv2_mm.checkpoints import Pretrained, convert, load, relatives
 from cnxv2_mm.checkpoints.norm_eps import find_eps_of_model
 from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.checkpoints.translate import to_ours
-from tests.checkpoints.peers import BUILDERS, HOLDS_V2, SMALL, build, in_dialect, random_network, randomise
+from tests.checkpoints.peers import BUILDERS, SMALL, build, in_dialect, random_network, randomise
 from tests.conftest import photographs, relative_error
 
 ARCH = {"depths": SMALL.depths, "channels": SMALL.channels}

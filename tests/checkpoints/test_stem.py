@@ -14,7 +14,7 @@ from timm.models._manipulate import adapt_input_conv
 from cnxv2_mm import ConvNeXtV2
 from cnxv2_mm.checkpoints import DIALECTS, load
 from cnxv2_mm.checkpoints.stem import inflate
-from tests.checkpoints.peers import HOLDS_V2, SMALL, in_dialect, network_for, random_network
+from tests.checkpoints.peers import SMALL, in_dialect, random_network
 from tests.conftest import photographs, relative_error
 
 ARCH = {"depths": SMALL.depths, "channels": SMALL.channels}

@@ -32,6 +32,8 @@ def diff_iou_rotated_sort_vertices_forward(vertices: Tensor, mask: Tensor, num_v
         are not corners (of which mmcv's code has zeros). Polygons of fewer than three corners have these alone.
     """
     x, y = vertices.detach().double().unbind(dim=-1)  # (B, N, V)
+    # among the 16 crossings there is always one that is no corner
+    padding = _CORNERS_OF_BOXES + (~mask[..., _CORNERS_OF_BOXES:]).to(torch.int8).argmax(dim=-1, keepdim=True)
     mask = mask & ~_repeated(x, y, mask)
     angle = torch.atan2(y, x).remainder(2 * math.pi).masked_fill(~mask, torch.inf)
     order = angle.argsort(dim=-1, stable=True)
@@ -40,8 +42,6 @@ def diff_iou_rotated_sort_vertices_forward(vertices: Tensor, mask: Tensor, num_v
     while bool((count > _CORNERS_OF_BOXES).any()):
         order, x, y, count = _leave_one_out(order, x, y, count)
 
-    # among the 16 crossings there is always one that is no corner
-    padding = _CORNERS_OF_BOXES + (~mask[..., _CORNERS_OF_BOXES:]).to(torch.int8).argmax(dim=-1, keepdim=True)
     place = torch.arange(_PLACES, device=order.device)
     indices = torch.where(place < count, order[..., :_PLACES], padding)
     indices = torch.where(place == count, order[..., :1], indices)

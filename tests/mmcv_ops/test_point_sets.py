@@ -171,6 +171,10 @@ class TestMinAreaPolygons:
         sets[1, 2:4] = 8
         expected = torch.tensor([[3.0, 1, 1, 1, 1, 3, 3, 3], [8, 8, 2.3243, 0.0541, 0.0541, 1.6757, 5.7297, 9.6216]])
         torch.testing.assert_close(min_area_polygons(sets.to(device)).cpu(), expected, atol=1e-4, rtol=0)
+        # of the two rectangles the first side's is taken, however the numbers are rounded
+        scales, shifts = torch.rand(100, 1) + 0.5, torch.rand(100, 1) * 100
+        moved = min_area_polygons((sets[1:] * scales + shifts).double().to(device)).cpu().float()
+        torch.testing.assert_close(moved, expected[1:] * scales + shifts, atol=1e-3, rtol=0)
 
     def test_shapely(self, device):
         sets = random_sets(100).double()

@@ -1,5 +1,6 @@
 """RoI align of rotated boxes, through mmcv's functions: its own numbers, and the definition by loops."""
 
+import cmath
 import math
 
 import pytest
@@ -70,7 +71,7 @@ def naive(input, rois, size, scale, sampling_ratio, aligned, clockwise):
         if not aligned:
             width, height = max(width, 1), max(height, 1)
         x, y = (axis * scale - (0.5 if aligned else 0) for axis in (x, y))
-        turn = torch.polar(torch.tensor(1.0).double(), torch.tensor(angle if clockwise else -angle).double()).item()
+        turn = cmath.rect(1, angle if clockwise else -angle)
         count_y, count_x = (
             sampling_ratio or math.ceil(length / cells) for length, cells in zip((height, width), size, strict=True)
         )

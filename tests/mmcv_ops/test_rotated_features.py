@@ -1,6 +1,6 @@
 """R3Det's feature alignment and active rotating filters, through mmcv's functions."""
 
-import math
+import cmath
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def naive_align(features, boxes, scale, points):
     output = features.clone()
     for n, h, w in torch.cartesian_prod(*(torch.arange(s) for s in boxes.shape[:3])).tolist():
         y, x, width, height, angle = boxes[n, h, w].tolist()
-        turn = complex(math.cos(angle), math.sin(angle))
+        turn = cmath.rect(1, angle)
         for across, along in [(0, 0), (1, 1), (-1, 1), (-1, -1), (1, -1)][:points]:
             place = complex(x, y) + complex(across * width, along * height) / 2 * turn
             for c, plane in enumerate(features[n]):

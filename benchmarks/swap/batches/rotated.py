@@ -12,6 +12,8 @@ from benchmarks.swap.batches.pictures import noise
 from benchmarks.swap.search import smallest, values_of
 
 SIDE = 256
+# SASM assigns objects to nine points of every level, of which the coarsest has one for each 128 pixels.
+_SIDE_FOR_SASM = 512
 _NUM_OBJECTS = 3
 
 
@@ -26,22 +28,23 @@ def rotated_pictures(config: Config) -> dict[str, Any]:
 
 
 def _pictures(config: Config, number: int) -> dict[str, Any]:
+    side = _SIDE_FOR_SASM if "SASAssigner" in str(config.model.get("train_cfg")) else SIDE
     return {
-        "inputs": [noise(SIDE, SIDE, seed) for seed in range(number)],
-        "data_samples": [_sample(config, seed) for seed in range(number)],
+        "inputs": [noise(side, side, seed) for seed in range(number)],
+        "data_samples": [_sample(config, side, seed) for seed in range(number)],
     }
 
 
-def _sample(config: Config, seed: int) -> Any:
+def _sample(config: Config, side: int, seed: int) -> Any:
     from mmdet.structures import DetDataSample
     from mmrotate.structures.bbox import RotatedBoxes
 
     sample = DetDataSample(
         metainfo={
             "img_id": seed,
-            "img_shape": (SIDE, SIDE),
-            "ori_shape": (SIDE, SIDE),
-            "pad_shape": (SIDE, SIDE),
+            "img_shape": (side, side),
+            "ori_shape": (side, side),
+            "pad_shape": (side, side),
             "scale_factor": (1.0, 1.0),
             "flip": False,
             "flip_direction": None,
@@ -59,7 +62,7 @@ def _sample(config: Config, seed: int) -> Any:
 
 
 def object_boxes(seed: int) -> Tensor:
-    """Draw (3, 5) boxes that lie in the picture: centre, sides in pixels, angle in radians."""
+    """Draw (3, 5) boxes that lie in a picture of 256 x 256: centre and sides in pixels, angle in radians."""
     generator = torch.Generator().manual_seed(seed)
     extent = SIDE * (0.1 + 0.2 * torch.rand(_NUM_OBJECTS, 2, generator=generator))
     radius = extent.square().sum(dim=1, keepdim=True).sqrt() / 2
@@ -71,7 +74,7 @@ def object_boxes(seed: int) -> Tensor:
 def box_types(config: Config) -> list[str]:
     """Return the types that the boxes have one after another in the training pipeline: 'qbox', 'rbox' and the like."""
     pipelines = [config.get("train_pipeline", []), *values_of(config.get("train_dataloader", {}), "pipeline")]
-    transforms = next((pipeline for pipeline in pipelines if pipeline), [])
+    transforms: list[dict[str, Any]] = next((pipeline for pipeline in pipelines if pipeline), [])
     loaded = [t["box_type"] for t in transforms if "box_type" in t]
     converted = [t["box_type_mapping"]["gt_bboxes"] for t in transforms if "box_type_mapping" in t]
     return loaded[:1] + converted or ["rbox"]

@@ -23,7 +23,7 @@ def box_iou_rotated(bboxes1: Tensor, bboxes2: Tensor, ious: Tensor, mode_flag: i
     """Compute the overlaps of rotated boxes.
 
     Args:
-        bboxes1: The boxes, (N, 5).
+        bboxes1: The boxes, (N, 5), or (N, 6) with their scores, as mmrotate's evaluation gives them.
         bboxes2: The others, (M, 5).
         ious: The result, (N * M,) row by row, or (N,) if aligned; overwritten.
         mode_flag: 0 divides the shared area by that of both together, 1 by that of the first box.
@@ -32,7 +32,7 @@ def box_iou_rotated(bboxes1: Tensor, bboxes2: Tensor, ious: Tensor, mode_flag: i
     Raises:
         ValueError: ``mode_flag`` is neither 0 nor 1.
     """
-    _write_overlaps(_corners(bboxes1), _corners(bboxes2), shared_area, ious, mode_flag, aligned)
+    _write_overlaps(_corners(bboxes1[:, :5]), _corners(bboxes2[:, :5]), shared_area, ious, mode_flag, aligned)
 
 
 def box_iou_quadri(bboxes1: Tensor, bboxes2: Tensor, ious: Tensor, mode_flag: int, aligned: bool) -> None:

@@ -176,6 +176,12 @@ class TestRotated:
             rtol=0,
         )
 
+    def test_scores_behind_the_boxes_are_left_aside(self, device):
+        """mmrotate's evaluation hands over (N, 6), and mmcv's compiled code reads the first five."""
+        scored = torch.cat((BOXES, torch.rand(3, 1)), dim=1).to(device)
+        found = box_iou_rotated(scored, OTHERS.to(device))
+        assert found.equal(box_iou_rotated(BOXES.to(device), OTHERS.to(device)))
+
     def test_a_box_without_area_overlaps_nothing(self, device):
         """``area < 1e-14`` in mmcv's csrc."""
         boxes = torch.tensor([[0.0, 0, 4, 4, 0.3], [0, 0, 0, 4, 0.3], [0, 0, 0, 0, 0.0]], device=device)

@@ -134,11 +134,14 @@ def test_the_command_says_what_it_can_do_and_does_it(installed):
     assert re.findall(r"status (\d)", result.stdout) == ["0", "0", "2", "0", "0", "0", "0", "0"]
 
 
-def test_a_published_detector_is_swapped(installed):
-    (command,) = [command for command in COMMANDS if command.startswith("swap ")]
-    text = succeed(installed.run("cnxv2", *command.split()))
-    assert "Train it: cnxv2 train my_retinanet.py" in text
-    assert Config.fromfile(installed.work / "my_retinanet.py").model.backbone.type == "cnxv2_mm.ConvNeXtV2"
+def test_published_detectors_are_swapped(installed):
+    commands = [command for command in COMMANDS if command.startswith("swap ")]
+    assert len(commands) == 2
+    for command in commands:
+        new = re.search(r"-o (\S+)", command)[1]
+        text = succeed(installed.run("cnxv2", *command.split()))
+        assert f"Train it: cnxv2 train {new}" in " ".join(text.split())
+        assert Config.fromfile(installed.work / new).model.backbone.type == "cnxv2_mm.ConvNeXtV2"
 
 
 @pytest.fixture(scope="module")

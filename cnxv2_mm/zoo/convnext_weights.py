@@ -3,6 +3,7 @@
 Sources:
 - names, licences, image sizes, normalisation, classes, official addresses: timm 1.0.31, models/convnext.py. timm gives
   no accuracies;
+- Meta's own repositories of DINOv3: transformers 4.57.6, configuration_dinov3_convnext.py, which names tiny's;
 - accuracies of ``fb_...``: facebookresearch/ConvNeXt @ 048efce, README.md. Those of timm's atto to nano: ConvNeXt V2,
   arXiv 2301.00808, table 14, whose column of V1 names these weights (timm's issues 1700 and 1706);
 - ``convnext_base.laion400m_s13b_b51k``, which timm does not have: open_clip 3.3.0, pretrained.py.
@@ -155,6 +156,8 @@ def _weight(model: str, tag: str) -> Weight:
     files = {"timm": hub_file(f"timm/{name}")}
     if tag.startswith("fb_"):
         files["official"] = _official_file(size, tag, resolution)
+    if steps[0] == "dinov3":
+        files["huggingface"] = hub_file(f"facebook/dinov3-convnext-{size}-pretrain-lvd1689m")
     return Weight(
         name,
         version=1,

@@ -200,3 +200,8 @@ def test_images_of_other_channels_are_refused():
         assert caught.value.kind == "other channels"
         assert 'stem="inflate"' in caught.value.by_hand
     find_network(None, "none").check(in_channels=8, last_stage=3)
+
+
+def test_meta_s_own_repository_of_dinov3_is_the_zoo_s_row():
+    network = find_network(None, "hf://facebook/dinov3-convnext-tiny-pretrain-lvd1689m")
+    assert network.arguments == {"arch": "tiny", "use_grn": False, "layer_scale_init_value": 1e-6}

@@ -30,7 +30,7 @@ def test_the_list_is_the_whole_table(capsys):
         (["--training", "fcmae"], 8),
         (["--training", "dinov3"], 4),
         (["--resolution", "512"], 1),
-        (["--source", "huggingface"], 18),
+        (["--source", "huggingface"], 22),
         (["--source", "torchvision"], 4),
         (["--size", "huge", "--training", "in22k_in1k"], 2),
         (["--source", "huggingface", "--training", "fcmae"], 0),

@@ -10,9 +10,9 @@ one set of names, called ours. In the order in which to read the files:
 - ``architecture``: which network the tensors make up, and whether all of it is there.
 - ``relatives``: networks that look like a ConvNeXt and are another one.
 - ``translate``: from any dialect to our names, and back.
+- ``shards``: a checkpoint in several files.
 - ``torchvision_weights``, ``hugging_face_hub``: files that other libraries know how to find.
 - ``addresses``: which of them an address means.
-- ``shards``: a checkpoint in several files.
 - ``files``: tensors out of a file, without running code that is in it.
 - ``hub_config``: what the ``config.json`` beside a file says about it.
 - ``norm_eps``: the eps of a file's norms and of a model's.

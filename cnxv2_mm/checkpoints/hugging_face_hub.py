@@ -3,11 +3,12 @@
 The ``config.json`` of the repository comes with the weights, since it says what no tensor shows.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from types import ModuleType
+
+from cnxv2_mm.checkpoints.shards import named_shards
 
 HUB_SCHEME = "hf"
 # Where libraries keep weights; the first that is there is taken. timm and transformers: whole, in several files, then
@@ -47,8 +48,11 @@ def fetch_from_hub(name: str) -> Path:
     folder = PurePosixPath(file).parent
     repository.get(str(folder / _CONFIG))
     if file.endswith(_INDEX):
-        for part in _parts(path, checkpoint):
-            repository.get_first([str(folder / part)])
+        shards = named_shards(path, checkpoint)
+        if shards is None:
+            raise ValueError(f"{checkpoint}: {path.name} is no index of a checkpoint in several files")
+        for shard in shards:
+            repository.get_first([str(folder / shard)])
     return path
 
 
@@ -129,17 +133,6 @@ def _library() -> ModuleType:
             f"{HUB_SCHEME}:// addresses need the package huggingface_hub: pip install huggingface_hub"
         ) from error
     return huggingface_hub
-
-
-def _parts(index: Path, checkpoint: str) -> list[str]:
-    """Return the names of the files that an index of a checkpoint in several files points to."""
-    try:
-        parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except Exception as error:  # any JSON may stand there
-        raise ValueError(f"{checkpoint}: {index.name} is no index of a checkpoint in several files") from error
-    if not all(isinstance(part, str) and _stays_inside(part) for part in parts):
-        raise ValueError(f"{checkpoint}: {index.name} points to files outside of its folder")
-    return parts
 
 
 def _stays_inside(file: str) -> bool:

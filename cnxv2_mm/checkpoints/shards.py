@@ -16,6 +16,40 @@ _LARGEST_INDEX = 100_000_000  # bytes
 _SHOWN = 3
 
 
+def named_shards(index: Path, checkpoint: str) -> dict[str, list[str]] | None:
+    """Return the names of the shards that an index names, and the tensors that it says are in each.
+
+    Args:
+        index: The file.
+        checkpoint: What the messages of its errors begin with.
+
+    Returns:
+        None if the file is no index.
+
+    Raises:
+        ValueError: The index names something else than files in its folder.
+    """
+    with index.open("rb") as file:
+        if not file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or index.stat().st_size > _LARGEST_INDEX:
+            return None
+    try:
+        content = json.loads(index.read_bytes())
+    except (ValueError, RecursionError):
+        return None
+    places = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(places, dict):
+        return None
+    shards: dict[str, list[str]] = defaultdict(list)
+    for tensor, shard in places.items():
+        if not isinstance(shard, str) or shard in ("", ".", "..") or "/" in shard or "\\" in shard:
+            raise ValueError(
+                f"{checkpoint} says that {tensor!r:.60} is in {shard!r:.60}, and shards are files in "
+                "the folder of their index: download both again"
+            )
+        shards[shard].append(tensor)
+    return dict(shards)
+
+
 def read_index(path: Path) -> dict[Path, list[str]] | None:
     """Return the shards that an index names, and the tensors that it says are in each.
 
@@ -26,31 +60,16 @@ def read_index(path: Path) -> dict[Path, list[str]] | None:
         FileNotFoundError: A shard is not in the folder of the index.
         ValueError: The index names something else than files in its folder.
     """
-    with path.open("rb") as file:
-        if not file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or path.stat().st_size > _LARGEST_INDEX:
-            return None
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
+    checkpoint = f"checkpoint={str(path)!r}"
+    names = named_shards(path, checkpoint)
+    if names is None:
         return None
-    places = content.get("weight_map") if isinstance(content, dict) else None
-    if not isinstance(places, dict):
-        return None
-    name = f"checkpoint={str(path)!r}"
-    shards: dict[Path, list[str]] = defaultdict(list)
-    for tensor, shard in places.items():
-        if not isinstance(shard, str) or shard in ("", ".", "..") or "/" in shard or "\\" in shard:
-            raise ValueError(
-                f"{name} says that {tensor!r:.60} is in {shard!r:.60}, and shards are files in the folder of their "
-                "index: download both again"
-            )
-        shards[path.parent / shard].append(tensor)
-    if missing := sorted(shard.name for shard in shards if not shard.is_file()):
+    if missing := sorted(name for name in names if not (path.parent / name).is_file()):
         raise FileNotFoundError(
-            f"{name} is the index of {len(shards)} files, of which {len(missing)} are not in its folder "
+            f"{checkpoint} is the index of {len(names)} files, of which {len(missing)} are not in its folder "
             f"({_shorten(missing)}): download them there"
         )
-    return dict(shards)
+    return {path.parent / name: tensors for name, tensors in names.items()}
 
 
 def read_shards(index: Path, shards: Mapping[Path, list[str]], read: Callable[[Path], Any]) -> dict[str, Tensor]:

@@ -103,16 +103,16 @@ def test_all_parts_that_an_index_names_come_with_it(hub):
     refused("org/name/sub/model.safetensors.index.json", ValueError, f"the repository has no sub/{gone}")
 
 
-@pytest.mark.parametrize("index", [b"", b"[]", b'{"weight_map": 3}', b'{"weight_map": {"a": ["b"]}}'])
+@pytest.mark.parametrize("index", [b"", b"[]", b'{"weight_map": 3}'])
 def test_an_index_that_is_none_is_refused(index, hub):
     hub.files = {"model.safetensors.index.json": index}
     refused("org/name", ValueError, r"model\.safetensors\.index\.json is no index of a checkpoint in several files")
 
 
-@pytest.mark.parametrize("part", ["../x", "/etc/passwd", "a/../../x", 3])
+@pytest.mark.parametrize("part", ["../x", "/etc/passwd", "a/../../x", 3, ["b"]])
 def test_an_index_cannot_point_elsewhere(part, hub):
     hub.files = {"model.safetensors.index.json": json.dumps({"weight_map": {"a": part}}).encode()}
-    refused("org/name", ValueError, "points to files outside of its folder")
+    refused("org/name", ValueError, "and shards are files in the folder of their index")
 
 
 def test_a_repository_without_weights_says_what_was_looked_for(hub):

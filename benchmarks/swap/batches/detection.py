@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
 
-from benchmarks.swap.batches.pictures import noise
+from benchmarks.swap.batches.pictures import facts, noise
 from benchmarks.swap.search import smallest, values_of
 from benchmarks.swap.small_bert import WORDS
 
@@ -63,13 +63,7 @@ def _sample(config: Config, side: int, seed: int) -> Any:
 
     sample = DetDataSample(
         metainfo={
-            "img_id": seed,
-            "img_shape": (side, side),
-            "ori_shape": (side, side),
-            "pad_shape": (side, side),
-            "scale_factor": (1.0, 1.0),
-            "flip": False,
-            "flip_direction": None,
+            **facts(side, seed),
             "border": (0, side, 0, side),  # CenterNet's crop
             "homography_matrix": np.eye(3, dtype=np.float32),  # semi-supervised: from the picture to its view
             "text": WORDS,

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from benchmarks.swap.batches.pictures import noise
+from benchmarks.swap.batches.pictures import facts, noise
 from benchmarks.swap.search import smallest, values_of
 
 SIDE = 256
@@ -39,17 +39,7 @@ def _sample(config: Config, side: int, seed: int) -> Any:
     from mmdet.structures import DetDataSample
     from mmrotate.structures.bbox import RotatedBoxes
 
-    sample = DetDataSample(
-        metainfo={
-            "img_id": seed,
-            "img_shape": (side, side),
-            "ori_shape": (side, side),
-            "pad_shape": (side, side),
-            "scale_factor": (1.0, 1.0),
-            "flip": False,
-            "flip_direction": None,
-        }
-    )
+    sample = DetDataSample(metainfo=facts(side, seed))
     steps = box_types(config)
     boxes: Any = RotatedBoxes(object_boxes(seed))
     for box_type in steps:

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.swap.outcome import Outcome
-from benchmarks.swap.published import importable, library_of
+from benchmarks.swap.published import LIBRARIES, importable, library_of
 from benchmarks.swap.report import COLUMNS, cells, headline, rows_of
 
 _PACKAGES = ("torch", "mmengine", "mmcv")
@@ -48,11 +48,19 @@ class Coverage:
     outcomes: tuple[Outcome, ...]
 
     def updated(self, later: "Coverage") -> "Coverage":
-        """Return the coverage with what later walks found in the place of what was known of their libraries."""
+        """Return the coverage with what later walks found in the place of what was known of their libraries.
+
+        The order is that of the libraries, whichever was walked last.
+        """
         again = {library for walk in later.walks for library in walk.libraries}
         rest = (replace(walk, libraries=tuple(x for x in walk.libraries if x not in again)) for walk in self.walks)
         kept = (outcome for outcome in self.outcomes if library_of(outcome.config) not in again)
-        return Coverage((*(walk for walk in rest if walk.libraries), *later.walks), (*kept, *later.outcomes))
+        walks = [*(walk for walk in rest if walk.libraries), *later.walks]
+        outcomes = [*kept, *later.outcomes]
+        return Coverage(
+            tuple(sorted(walks, key=lambda walk: LIBRARIES.index(walk.libraries[0]))),
+            tuple(sorted(outcomes, key=lambda outcome: LIBRARIES.index(library_of(outcome.config)))),
+        )
 
 
 def covered_now(outcomes: Sequence[Outcome], command: str, seconds: float) -> Coverage:

@@ -22,6 +22,7 @@ def test_a_later_walk_takes_the_place_of_what_was_known_of_its_libraries():
     assert [walk.libraries for walk in updated.walks] == [("mmdet",), ("mmseg",)]
     assert [one.config for one in updated.outcomes if one.config.startswith("mmseg")] == ["mmseg::c/3.py"]
     assert FIRST.updated(FIRST) == FIRST
+    assert LATER.updated(FIRST) == both  # in the order of the libraries, not of the walks
 
 
 def test_the_file_is_read_as_it_was_written(tmp_path):

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 
 from rich.console import Console
 from rich.table import Table
@@ -139,4 +140,4 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
 
 
 def _short(words: str, detail: str) -> str:
-    return f"{words} ({detail[:100]})"
+    return f"{words} ({shorten(detail, 100, placeholder=' ...')})"

@@ -6,12 +6,17 @@ facebookresearch/ConvNeXt @ 048efce (small, xlarge).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 # Pixels between neighbouring cells of each stage's map: the stem takes blocks of 4 x 4 pixels, and each later stage
 # begins with a downsampling by 2.
 STRIDES = (4, 8, 16, 32)
 STEM_STRIDE, LAST_STRIDE = STRIDES[0], STRIDES[-1]
 NUM_STAGES = len(STRIDES)
+# The arguments with which ``ConvNeXtV2`` is a V1: no GRN, and a layer scale, whose first value is that of ConvNeXt
+# (arXiv 2201.03545), appendix A.1.
+V1_ARGUMENTS: Mapping[str, Any] = MappingProxyType({"use_grn": False, "layer_scale_init_value": 1e-6})
 
 
 @dataclass(frozen=True)

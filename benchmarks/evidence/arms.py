@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from cnxv2_mm.variants import V1_ARGUMENTS
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -28,7 +30,7 @@ class Arm:
         return {"use_grn": False} if self.backbone.get("use_grn") is False else {}
 
 
-V1 = {"use_grn": False, "layer_scale_init_value": 1e-6}  # ConvNeXt V1: no GRN, layer scale
+V1 = dict(V1_ARGUMENTS)
 
 ARMS = (
     Arm("v1", V1),

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from cnxv2_mm.backbone import LAYER_NORM_EPS
-from cnxv2_mm.checkpoints.dialects import Dialect
+from cnxv2_mm.checkpoints.dialects import DINOV3, HUGGING_FACE, TIMM, Dialect
 
 _NAME = "config.json"
 _EXACT_GELU = ("gelu", "gelu_python")
-_TIMM = "timm"
-_MODEL_TYPES = {"huggingface": "convnext", "dinov3": "dinov3_convnext"}  # dialect -> how transformers' type begins
 _XXLARGE = "convnext_xxlarge"  # the only network of timm's with other norms and the exact GELU
 
 
@@ -30,22 +28,31 @@ def read_hub_config(path: Path, dialect: Dialect) -> float | None:
             the ``config.json`` cannot be read.
     """
     beside = path.with_name(_NAME)
-    if dialect.name not in (_TIMM, *_MODEL_TYPES) or not beside.is_file():
+    if dialect not in (TIMM, HUGGING_FACE, DINOV3) or not beside.is_file():
         return None
+    config = read_description(beside)
     try:
-        config = json.loads(beside.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{str(beside)!r}, which describes the network, is no valid JSON; correct it, or move it to another folder"
-        ) from error
-    config = config if isinstance(config, Mapping) else {}
-    try:
-        return _read_timm(config) if dialect.name == _TIMM else _read_transformers(config, _MODEL_TYPES[dialect.name])
+        return _read_timm(config) if dialect is TIMM else _read_transformers(config, is_dinov3=dialect is DINOV3)
     except ValueError as error:
         raise ValueError(
             f"{str(beside)!r} says {error}: choose another checkpoint, or move the weights to another folder if that "
             "file is not about them"
         ) from error
+
+
+def read_description(path: Path) -> Mapping[str, Any]:
+    """Read what a library wrote in JSON about the weights in the same folder; nothing if it is no object.
+
+    Raises:
+        ValueError: It is no valid JSON.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{str(path)!r}, which describes the network, is no valid JSON; correct it, or move it to another folder"
+        ) from error
+    return content if isinstance(content, Mapping) else {}
 
 
 def _read_timm(config: Mapping[str, Any]) -> float | None:
@@ -59,19 +66,20 @@ def _read_timm(config: Mapping[str, Any]) -> float | None:
     return 1e-5 if eps is None and is_xxlarge else _check_eps("norm_eps", eps)
 
 
-def _read_transformers(config: Mapping[str, Any], model_type: str) -> float | None:
+def _read_transformers(config: Mapping[str, Any], is_dinov3: bool) -> float | None:
     """Read what transformers wrote about a network, or about a model around one.
 
     ``layer_norm_eps`` is the eps of all norms of DINOv3's networks. In all others it is that of the norm behind the
     pooling, and the norms inside have 1e-6. It is 1e-12 in all published files; an eps below that of the others is
     accepted, it makes no difference.
     """
+    model_type = "dinov3_convnext" if is_dinov3 else "convnext"  # how transformers' begin
     found = None
     for part in (config, config.get("backbone_config")):
         if isinstance(part, Mapping) and str(part.get("model_type")).startswith(model_type):
             _check_activation("hidden_act", part.get("hidden_act"))
             eps = _check_eps("layer_norm_eps", part.get("layer_norm_eps"))
-            found = eps if model_type.startswith("dinov3") else LAYER_NORM_EPS
+            found = eps if is_dinov3 else LAYER_NORM_EPS
             if eps > found:
                 raise ValueError(f"layer_norm_eps={eps} of its last norm alone, and here all have the same, {found}")
     return found

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from cnxv2_mm.checkpoints.architecture import Architecture
-from cnxv2_mm.checkpoints.dialects import Dialect
+from cnxv2_mm.checkpoints.dialects import TIMM, TIMM_FEATURES, Dialect
 
 _BLOCK = re.compile(r"backbone\.stages\.(\d)\.\d+\.(.+)")
 _THEIR_BLOCK = re.compile(r"(?:.+\.)?(?:stages[._]\d|features\.\d)\.(?:blocks\.|layers\.)?\d+\.(.+)")
@@ -45,7 +45,7 @@ def find_eps_by_size(dialect: Dialect, architecture: Architecture) -> float | No
 
 def _size_in_timm(dialect: Dialect, architecture: Architecture) -> _Size:
     """Return depths and channels of a V1 network with timm's names; those of no network for all others."""
-    is_timm = dialect.name.startswith("timm") and not architecture.use_grn
+    is_timm = dialect in (TIMM, TIMM_FEATURES) and not architecture.use_grn
     return (architecture.depths, architecture.channels) if is_timm else ((), ())
 
 

@@ -1,11 +1,11 @@
 """Mean and standard deviation of the images that a network was pre-trained on, and where they are known from."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnxv2_mm.checkpoints.hub_config import read_description
 from cnxv2_mm.zoo.weight import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, Colour
 
 _CLIP_TOWER = "visual.trunk."
@@ -70,7 +70,7 @@ def find_statistics(file: Path, names: Iterable[str]) -> tuple[Statistics, str]:
     """
     for beside, find in _BESIDE.items():
         path = file.with_name(beside)
-        if path.is_file() and (found := _as_statistics(*find(_read_json(path)))):
+        if path.is_file() and (found := _as_statistics(*find(read_description(path)))):
             return found, f"as {beside} beside the file says"
     if any(_CLIP_TOWER in name for name in names):
         return CLIP, f"because the file holds a tower of CLIP ({_CLIP_TOWER}*)"
@@ -111,14 +111,3 @@ def _as_statistics(mean: Any, std: Any) -> Statistics | None:
         if not all(isinstance(number, int | float) and 0 <= number <= 1 for number in numbers):
             return None
     return of_unit_range(mean, std) if all(std) else None
-
-
-def _read_json(path: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{str(path)!r}, which describes the weights beside it, is no valid JSON; correct it, or move it to "
-            "another folder"
-        ) from error
-    return content if isinstance(content, Mapping) else {}

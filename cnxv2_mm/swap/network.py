@@ -14,19 +14,11 @@ from cnxv2_mm.command_line import command
 from cnxv2_mm.swap.image_statistics import IMAGENET, Statistics, find_statistics
 from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.swap.weights import NO_WEIGHTS
-from cnxv2_mm.variants import NUM_STAGES, VARIANTS, Variant, find_variant
+from cnxv2_mm.variants import NUM_STAGES, V1_ARGUMENTS, VARIANTS, Variant, find_variant
 
 Arch = str | Mapping[str, Sequence[int]]
 
 DEFAULT_ARCH = "tiny"
-# The first value of V1's layer scale, ConvNeXt (arXiv 2201.03545), appendix A.1; the weights replace it.
-_LAYER_SCALE = 1e-6
-_V1 = {"use_grn": False, "layer_scale_init_value": _LAYER_SCALE}
-_COMMERCIAL_USE = {
-    "yes": "commercial use is allowed",
-    "no": "no commercial use",
-    "own licence": "a licence of its own, to be read before any commercial use",
-}
 # What the reader of checkpoints may ask for and the swap cannot say.
 _OPTIONS_OF_CONVERT = ("prefix", "entry", "trust_pickle")
 
@@ -149,7 +141,7 @@ def _of_zoo(weight: zoo.Weight) -> Network:
 
 def licence_note(weight: zoo.Weight) -> str:
     """Return a sentence about what published weights may be used for."""
-    return f"weights: the licence of {weight.name} is {weight.licence}: {_COMMERCIAL_USE[weight.commercial]}"
+    return f"weights: the licence of {weight.name} is {weight.terms}"
 
 
 def _of_file(checkpoint: str, arch: Arch | None) -> Network:
@@ -181,7 +173,7 @@ def _arguments(architecture: Architecture, arch: Arch | None) -> dict[str, Any]:
     elif architecture.grn != "grn":
         arguments["grn"] = architecture.grn
     if architecture.layer_scale:
-        arguments["layer_scale_init_value"] = _LAYER_SCALE
+        arguments["layer_scale_init_value"] = V1_ARGUMENTS["layer_scale_init_value"]
     if architecture.norm_eps not in (None, LAYER_NORM_EPS):
         arguments["norm_eps"] = architecture.norm_eps
     return arguments
@@ -211,7 +203,7 @@ def _unseen(checkpoint: str, arch: Arch | None) -> Network:
             f"checkpoint={checkpoint!r} is an address that cannot be looked at before the download: give its size as "
             "arch (--arch), or download the file and give that"
         )
-    v1 = ", ".join(f"{key}={value!r}" for key, value in _V1.items())
+    v1 = ", ".join(f"{key}={value!r}" for key, value in V1_ARGUMENTS.items())
     note = (
         f"weights: {checkpoint} could not be looked at before the download: it is taken for a V2 of size {arch}, and "
         f"for images with ImageNet's mean and standard deviation; for a V1 set {v1} in the backbone"

@@ -25,5 +25,5 @@ def warm_up_all_groups(config: Config) -> list[str]:
     found = [hook for hook in hooks if isinstance(hook, MutableMapping) and type_name(hook) == _HOOK]
     for hook in found:
         hook[_THIRD_GROUP] = 0.0
-    note = f"schedule: {_THIRD_GROUP}=0 of {_HOOK}, whose 0.1 would be the rate of a layer of the backbone"
+    note = f"schedule: {_THIRD_GROUP}=0 of {_HOOK}, whose 0.1 would be the rate of a group that is not the biases"
     return [note] if found else []

@@ -9,9 +9,6 @@ from mmengine.logging import print_log
 from cnxv2_mm.zoo.download import download, find_flaw
 from cnxv2_mm.zoo.names import find_file, find_weight, is_name
 
-# What the licence says of commercial use, by Weight.commercial.
-_TERMS = {"yes": "commercial use allowed", "no": "no commercial use", "own licence": "read it before commercial use"}
-
 
 def fetch(name_or_url: str, folder: Path | None = None) -> Path:
     """Return the local file of a weight. It is downloaded unless it is already there and intact.
@@ -36,10 +33,7 @@ def fetch(name_or_url: str, folder: Path | None = None) -> Path:
         if flaw is None:
             return target
         print_log(f"{target} will be replaced: {flaw}", logger="current", level=logging.WARNING)
-    terms = ""
-    if is_name(name_or_url):
-        weight = find_weight(name_or_url)
-        terms = f" (weights: {weight.licence}, {_TERMS[weight.commercial]})"
+    terms = f" (weights: {find_weight(name_or_url).terms})" if is_name(name_or_url) else ""
     print_log(f"{target} comes from {file.address}{terms}", logger="current")
     download([file.address, *([file.mirror] if file.mirror else [])], target, file.sha256)
     return target

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cnxv2_mm.backbone import ConvNeXtV2
+from cnxv2_mm.variants import V1_ARGUMENTS
 
 CC_BY_NC = "CC-BY-NC 4.0"
 DINOV3 = "DINOv3 License"
@@ -23,6 +24,14 @@ COMMERCIAL = MappingProxyType(
         DINOV3: "own licence",
         CC_BY_NC: "no",
         FAIR_NC: "no",
+    }
+)
+# The same, as a sentence's end.
+_TERMS = MappingProxyType(
+    {
+        "yes": "commercial use is allowed",
+        "no": "no commercial use",
+        "own licence": "a licence of its own, to be read before any commercial use",
     }
 )
 # Where files come from.
@@ -143,14 +152,18 @@ class Weight:
         return COMMERCIAL[self.licence]
 
     @property
+    def terms(self) -> str:
+        """The licence, and in words what it says of commercial use."""
+        return f"{self.licence}: {_TERMS[self.commercial]}"
+
+    @property
     def parameters(self) -> int:
         """Number of parameters of backbone, final norm (FCMAE has none) and a classifier of ``classes``."""
         return _count_parameters(self.size, self.version, self.training != "fcmae", self.classes)
 
 
 def _backbone(size: str, version: int) -> dict[str, Any]:
-    first_version = {"use_grn": False, "layer_scale_init_value": 1e-6} if version == 1 else {}
-    return {**_OTHER_SIZES.get(size, {"arch": size}), **first_version}
+    return {**_OTHER_SIZES.get(size, {"arch": size}), **(V1_ARGUMENTS if version == 1 else {})}
 
 
 @cache

@@ -14,6 +14,30 @@ SIZES = """
 backbone = dict(arch=dict(_delete_=True, depths=(1, 1, 2, 1), channels=(8, 16, 32, 64)))
 loading = dict(num_workers=0, persistent_workers=False)
 """
+SMALL_MASK_RCNN = """
+model = dict(
+    backbone=dict(backbone, init_cfg=dict(checkpoint="{weights}")),
+    neck=dict(in_channels=[8, 16, 32, 64], out_channels=16),
+    rpn_head=dict(in_channels=16, feat_channels=16),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=16),
+        bbox_head={bbox_head},
+        mask_roi_extractor=dict(out_channels=16),
+        mask_head=dict(num_convs=1, in_channels=16, conv_out_channels=16),
+    ),
+)
+train_pipeline = _base_.train_pipeline
+"""
+SMALL_UPERNET = """
+model = dict(
+    data_preprocessor=dict(size=(64, 64)),
+    backbone=dict(backbone, init_cfg=dict(checkpoint="{weights}")),
+    decode_head=dict(in_channels=[8, 16, 32, 64], channels=16),
+    auxiliary_head=dict(in_channels=32, channels=16),
+    test_cfg=dict(crop_size=(64, 64), stride=(43, 43)),
+)
+train_pipeline = _base_.train_pipeline
+"""
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from cnxv2_mm.backbone import ConvNeXtV2
 from tests.configs import images
 from tests.configs.common import DINO, DINO_FROZEN, LOW_DATA, MULTICHANNEL, ROOT, RTMDET, RTMDET_FROZEN
+from tests.configs.conftest import SMALL_MASK_RCNN, SMALL_UPERNET
 from tests.configs.trained import check_trained
 
 COCO = """
@@ -111,19 +112,9 @@ def test_low_data_copied_and_its_first_two_values_set(train, coco, dinov3, tmp_p
         text = text.replace(old, new)
     copy = tmp_path / "copy.py"
     copy.write_text(text)
+    bbox_head = "dict(in_channels=16, fc_out_channels=32)"
     changes = f"""
-model = dict(
-    backbone=dict(backbone, init_cfg=dict(checkpoint="{dinov3}")),
-    neck=dict(in_channels=[8, 16, 32, 64], out_channels=16),
-    rpn_head=dict(in_channels=16, feat_channels=16),
-    roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=16),
-        bbox_head=dict(in_channels=16, fc_out_channels=32),
-        mask_roi_extractor=dict(out_channels=16),
-        mask_head=dict(num_convs=1, in_channels=16, conv_out_channels=16),
-    ),
-)
-train_pipeline = _base_.train_pipeline
+{SMALL_MASK_RCNN.format(weights=dinov3, bbox_head=bbox_head)}
 train_pipeline[2].scale = (64, 64)
 train_pipeline[3].crop_size = (64, 64)
 train_dataloader = dict(loading, batch_size=2, dataset=dict(pipeline=train_pipeline))
@@ -169,15 +160,9 @@ custom_hooks = []
 """
     )
     run_training([str(tmp_path / "folder_multichannel.py"), "--work-dir", str(tmp_path / "pre_training")])
+    weights_file = tmp_path / "pre_training/epoch_1.pth"
     changes = f"""
-model = dict(
-    data_preprocessor=dict(size=(64, 64)),
-    backbone=dict(backbone, init_cfg=dict(checkpoint="{tmp_path}/pre_training/epoch_1.pth")),
-    decode_head=dict(in_channels=[8, 16, 32, 64], channels=16),
-    auxiliary_head=dict(in_channels=32, channels=16),
-    test_cfg=dict(crop_size=(64, 64), stride=(43, 43)),
-)
-train_pipeline = _base_.train_pipeline
+{SMALL_UPERNET.format(weights=weights_file)}
 train_pipeline[3].scale = (64, 64)
 train_pipeline[4].crop_size = (64, 64)
 data = dict(data_root="{data}")
@@ -190,6 +175,6 @@ default_hooks = dict(checkpoint=dict(interval=3))
     weights = check_trained(file, steps=3)
     assert weights["backbone.downsample_layers.0.0.weight"].shape == (8, 8, 4, 4)
     assert weights["decode_head.conv_seg.weight"].shape[0] == 3
-    pre_trained = torch.load(tmp_path / "pre_training" / "epoch_1.pth", weights_only=False)["state_dict"]
+    pre_trained = torch.load(weights_file, weights_only=False)["state_dict"]
     stem = "backbone.downsample_layers.0.0.weight"
     assert torch.equal(loaded(file)[stem], pre_trained[stem])

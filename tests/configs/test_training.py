@@ -10,7 +10,7 @@ from skimage import data
 
 from tests.configs import trained
 from tests.configs.common import ROOT
-from tests.configs.conftest import SIZES
+from tests.configs.conftest import SIZES, SMALL_MASK_RCNN, SMALL_UPERNET
 
 CLASSES = tuple(map(str, range(10)))
 
@@ -43,19 +43,9 @@ train_cfg = dict(max_epochs=1)
 default_hooks = dict(checkpoint=dict(interval=1))
 """
 VALIDATION = "val_dataloader = dict(loading, dataset=dict({data}))\nval_evaluator = dict(topk=(1,))\n"
-DETECTION = """
-model = dict(
-    backbone=dict(backbone, init_cfg=dict(checkpoint="{weights}")),
-    neck=dict(in_channels=[8, 16, 32, 64], out_channels=16),
-    rpn_head=dict(in_channels=16, feat_channels=16),
-    roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=16),
-        bbox_head={bbox_head},
-        mask_roi_extractor=dict(out_channels=16),
-        mask_head=dict(num_convs=1, in_channels=16, conv_out_channels=16),
-    ),
-)
-train_pipeline = _base_.train_pipeline
+DETECTION = (
+    SMALL_MASK_RCNN
+    + """
 {pipeline}
 data = dict(data_root="{root}/")
 train_dataloader = dict(loading, batch_size=2, dataset=dict(data, pipeline=train_pipeline))
@@ -65,15 +55,10 @@ val_dataloader = dict(loading, dataset=dict(data, pipeline=test_pipeline))
 val_evaluator = dict(ann_file="{root}/annotations/instances_val2017.json")
 train_cfg = dict(max_epochs=1)
 """
-SEGMENTATION = """
-model = dict(
-    data_preprocessor=dict(size=(64, 64)),
-    backbone=dict(backbone, init_cfg=dict(checkpoint="{weights}")),
-    decode_head=dict(in_channels=[8, 16, 32, 64], channels=16),
-    auxiliary_head=dict(in_channels=32, channels=16),
-    test_cfg=dict(crop_size=(64, 64), stride=(43, 43)),
 )
-train_pipeline = _base_.train_pipeline
+SEGMENTATION = (
+    SMALL_UPERNET
+    + """
 train_pipeline[2].scale = (256, 64)
 train_pipeline[3].crop_size = (64, 64)
 data = dict(data_root="{root}")
@@ -84,6 +69,7 @@ val_dataloader = dict(loading, dataset=dict(data, pipeline=test_pipeline))
 train_cfg = dict(max_iters=3, val_interval=3)
 default_hooks = dict(checkpoint=dict(interval=3))
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -93,11 +93,11 @@ def test_an_address(cache, server):
 @pytest.mark.parametrize(
     ("name", "terms"),
     [
-        (NAME, "CC-BY-NC 4.0, no commercial use"),
-        ("convnextv2_tiny.fcmae", "CC-BY-NC 4.0, no commercial use"),
-        ("convnext_tiny.eupe_lvd1689m", "FAIR Noncommercial Research License, no commercial use"),
-        ("convnext_tiny.in12k", "Apache-2.0, commercial use allowed"),
-        ("convnext_tiny.dinov3_lvd1689m", "DINOv3 License, read it before commercial use"),
+        (NAME, "CC-BY-NC 4.0: no commercial use"),
+        ("convnextv2_tiny.fcmae", "CC-BY-NC 4.0: no commercial use"),
+        ("convnext_tiny.eupe_lvd1689m", "FAIR Noncommercial Research License: no commercial use"),
+        ("convnext_tiny.in12k", "Apache-2.0: commercial use is allowed"),
+        ("convnext_tiny.dinov3_lvd1689m", "DINOv3 License: a licence of its own, to be read before any commercial use"),
     ],
 )
 def test_the_licence_is_said_before_a_weight_comes(cache, server, local, monkeypatch, name, terms):

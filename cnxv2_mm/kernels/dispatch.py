@@ -7,12 +7,23 @@ The plain modules run in these cases:
   product over blocks of pixels would be cut for the size that was recorded.
 - Somebody has hooked or replaced a module (a probe of its output, LoRA, quantisation): it has to be called.
 - Forward-mode derivatives are wanted, or gradients of gradients: only PyTorch's operations have formulas for them.
-- A model is compiled for a GPU: the compiler fuses a chain of elementwise operations, but cannot look into ours.
+- A model is compiled for a GPU on which our Triton kernels do not run: the compiler fuses a chain of elementwise
+  operations, but cannot look into ours.
+
+Triton kernels run on CUDA devices of compute capability 8.0 and later, in bfloat16, float16 and float32. Everywhere
+else PyTorch's operations do the same. ``CNXV2_MM_TRITON=0`` in the environment switches them off;
+``TRITON_INTERPRET=1``, Triton's own switch, runs them on the CPU in its interpreter, to look for mistakes.
 """
+
+import os
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+
+TRITON_SWITCH = "CNXV2_MM_TRITON"
+TRITON_TYPES = (torch.bfloat16, torch.float16, torch.float32)
 
 
 def may_bypass(*modules: tuple[nn.Module, type[nn.Module]]) -> bool:
@@ -39,6 +50,21 @@ def in_forward_mode() -> bool:
 def may_be_differentiated_again() -> bool:
     """In a backward pass: whether what it computes may itself be differentiated (``create_graph=True``)."""
     return torch.is_grad_enabled() or in_forward_mode()
+
+
+def runs_triton(x: Tensor) -> bool:
+    """Whether our Triton kernels run on ``x``, or on what autocast, where it is on, makes of it."""
+    return x.dtype in TRITON_TYPES and _device_runs_triton(x.device.type, x.device.index)
+
+
+# For the compiler: the answer does not change while a program runs.
+@torch.compiler.assume_constant_result
+def _device_runs_triton(kind: str, index: int | None) -> bool:
+    if os.environ.get(TRITON_SWITCH) == "0" or find_spec("triton") is None:
+        return False
+    if kind == "cpu":
+        return os.environ.get("TRITON_INTERPRET") == "1"
+    return kind == "cuda" and torch.version.hip is None and torch.cuda.get_device_capability(index) >= (8, 0)
 
 
 def leave_to_compiler(x: Tensor) -> bool:

@@ -9,6 +9,7 @@ from torch import nn
 
 from cnxv2_mm import ConvNeXtV2
 from cnxv2_mm.kernels import may_bypass
+from cnxv2_mm.kernels.dispatch import runs_triton
 from tests.conftest import photographs, relative_error, wake_grn
 from tests.layouts.contract import ARCH
 
@@ -99,6 +100,23 @@ def test_a_replacement_may_have_the_name_of_what_it_replaces(backbone, name):
     new.load_state_dict(old.state_dict())
     setattr(block, name, new)
     assert relative_error(backbone(images)[0], before) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("environment", "runs"),
+    [({}, False), ({"TRITON_INTERPRET": "1"}, True), ({"TRITON_INTERPRET": "1", "CNXV2_MM_TRITON": "0"}, False)],
+    ids=["a CPU", "Triton's interpreter", "switched off"],
+)
+def test_triton_kernels_run_where_they_can(environment, runs, monkeypatch):
+    for name in ("TRITON_INTERPRET", "CNXV2_MM_TRITON"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert runs_triton(torch.zeros(1)) == runs
+    assert not runs_triton(torch.zeros(1, dtype=torch.float64))
+    torch.compiler.reset()
+    compiled = torch.compile(lambda x: x + 1 if runs_triton(x) else x, backend="eager", fullgraph=True)
+    assert compiled(torch.zeros(1)).item() == runs
 
 
 def test_further_derivatives_pass_through_the_backbone(backbone):

@@ -332,7 +332,9 @@ class ConvNeXtV2(BaseModule):
         """Yield the cells behind each stage, and their layout."""
         stem: Any = self.downsample_layers[0]
         stem_conv, stem_norm = stem
-        x = stem_norm(layout.embed(images, stem_conv))
+        cells = layout.embed(images, stem_conv)
+        # Under autocast norms return float32, and the first stage would add its branches in float32, the others not.
+        x = stem_norm(cells).to(cells.dtype)
         stages: Any = self.stages
         for i, stage in enumerate(stages):
             if i:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from cnxv2_mm.arguments import check_argument
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.decoders import Decoder
+from cnxv2_mm.kernels.rows import take_rows
 from cnxv2_mm.layouts import find_masked_layout
 from cnxv2_mm.masking import (
     count_visible,
@@ -289,7 +290,9 @@ def _check_channels(in_channels: int, preprocessor: nn.Module, args: tuple) -> N
 
 def _take(patches: Tensor, index: Tensor) -> Tensor:
     """Take those of each image's patches, (N, L, ...), whose positions are in ``index``, (N, M)."""
-    return patches[torch.arange(len(patches), device=patches.device).unsqueeze(1), index]
+    n, num_patches = patches.shape[:2]
+    places = torch.arange(n, device=patches.device).unsqueeze(1) * num_patches + index
+    return take_rows(patches.flatten(0, 1), places.flatten()).unflatten(0, index.shape)
 
 
 def _stack_visible(

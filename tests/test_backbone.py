@@ -286,6 +286,19 @@ def test_bfloat16_autocast_stays_within_its_rounding(device):
         assert (a.float() - b).norm() / b.norm() < 0.03
 
 
+def test_every_stage_adds_up_in_the_type_of_autocast(device, monkeypatch):
+    """Autocast on a GPU lets norms return float32: behind the stem's, the first stage would add up in float32."""
+    normalise = torch.nn.LayerNorm.forward
+    monkeypatch.setattr(torch.nn.LayerNorm, "forward", lambda norm, x: normalise(norm, x).float())
+    backbone, added = ConvNeXtV2(SMALL).to(device), []
+    for stage in backbone.stages:
+        for block in stage:
+            block.register_forward_hook(lambda block, inputs, output: added.append((inputs[0].dtype, output.dtype)))
+    with torch.autocast(device, dtype=torch.bfloat16):
+        backbone(photographs(1).to(device))
+    assert added == [(torch.bfloat16, torch.bfloat16)] * sum(SMALL["depths"])
+
+
 def test_initialisation_is_that_of_the_dense_official_code():
     """Oracle: truncated normal of std 0.02 (cut at 2, far away), zero biases, GRN at zero; models/convnextv2.py."""
     backbone = ConvNeXtV2("atto")

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from cnxv2_mm import FCMAE, ConvNeXtV2
 from cnxv2_mm.masking import patchify, random_visible
 from tests.conftest import photographs, relative_error, wake_grn
+from tests.layouts.contract import ARCH
 
 SMALL = {"depths": (1, 1, 2, 1), "channels": (8, 16, 24, 32)}
 
@@ -365,3 +366,13 @@ def test_the_runner_trains_evaluates_and_leaves_a_backbone(tmp_path):
 def test_masks_differ_within_a_batch():
     visible = random_visible(8, (7, 7), 19)
     assert not (visible == visible[0]).all()
+
+
+def test_a_step_sorts_once_for_the_draw_of_patches_and_never_adds_up_in_random_order():
+    """Sorting is slow on a GPU, and what indexing's gradient does there changes from run to run."""
+    model = FCMAE(ConvNeXtV2(ARCH, out_indices=()), {"width": 16})
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        model.loss(photographs(2, size=(96, 96)))["loss"].backward()
+    calls = {event.key: event.count for event in profile.key_averages()}
+    assert calls["aten::sort"] == 1
+    assert not {"aten::_index_put_impl_", "aten::index_add_", "aten::scatter_add_"} & set(calls)

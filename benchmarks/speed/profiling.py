@@ -1,7 +1,8 @@
 """Where the time of a training step goes on the CPU, by kinds of operations: what is left to gain, and where.
 
-Each operation's own time, as PyTorch's profiler sees it, counts for one kind. What the depthwise convolution's weight
-gradient and the optimiser call counts for them; inside the fused MLP, products and the other arithmetic are told apart.
+Each operation's own time, as PyTorch's profiler sees it, counts for one kind. What the depthwise convolution and the
+optimiser call counts for them, writing cells into maps and back included; inside the fused MLP, products and the other
+arithmetic are told apart.
 """
 
 import re
@@ -18,7 +19,7 @@ from benchmarks.speed.peer import Network
 
 PRODUCTS = "matrix products"
 # Kinds of whole calls, by what they or any operation around them are called; then of single operations.
-_AROUND = {"optimiser": r"Optimizer\.step#", "convolutions": r"depthwise_weight_gradient|conv"}
+_AROUND = {"optimiser": r"Optimizer\.step#", "convolutions": r"depthwise|conv"}
 _SINGLE = {
     PRODUCTS: r"aten::(mm|addmm|addmm_|bmm)$",
     "GELU, norms, GRN, other arithmetic": (

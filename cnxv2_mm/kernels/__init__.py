@@ -4,6 +4,7 @@ They are faster than PyTorch's plain operations one after another, or keep less 
 are themselves made of PyTorch's operators; nothing is compiled at installation. Each computes what its plain operation
 computes, to floating-point rounding, and the plain operation is its oracle in ``tests/kernels``.
 
+- ``rows.py``: cells written to their places in maps, and taken from there
 - ``depthwise.py``: depthwise convolution of channels-last maps, and of packed cells, with a fast weight gradient
 - ``grn_mlp.py``: linear, GELU, GRN and linear as one operation that keeps only the hidden layer
 - ``dispatch.py``: when they run in the place of PyTorch's modules; the block and the layouts ask it

@@ -9,16 +9,23 @@ is itself a depthwise convolution of one image with its own gradient as the (lar
 faster than oneDNN's weight gradient (what it gains in all: ``masked_dense_kernels`` in ``benchmarks/README.md``). On
 other devices, and where a gradient of the gradient is wanted, both gradients are PyTorch's own.
 
+What follows is hidden from the compiler in operators. It would keep the maps of zeros that packed cells are written
+into for the backward pass; and on a GPU it would copy all maps to the layout of the weight's gradient and back.
+
 Shape letters: N images, H x W cells, C channels, k x k taps, R packed cells of all images.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.flop_counter import register_flop_formula
 
 from cnxv2_mm.kernels.dispatch import may_be_differentiated_again
+from cnxv2_mm.kernels.rows import scatter_rows
 
 # Elements of a map whose weight gradient a CPU takes at a time: 1 MB in float32, a core's second-level cache.
 CACHED_ELEMENTS = 2**18
@@ -62,12 +69,6 @@ def packed_depthwise(
     return _PackedDepthwise.apply(rows.to(weight.dtype), places, size, weight, bias)
 
 
-def scatter_rows(rows: Tensor, places: Tensor, size: tuple[int, int, int]) -> Tensor:
-    """Write (R, C) cells to their places in (N, H, W, C) maps of zeros."""
-    n, h, w = size
-    return rows.new_zeros(n * h * w, rows.shape[1]).index_copy_(0, places, rows).view(n, h, w, rows.shape[1])
-
-
 class _Depthwise(torch.autograd.Function):
     """See :func:`depthwise`."""
 
@@ -81,10 +82,18 @@ class _Depthwise(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad[:3]
-        grad = grad.contiguous()
-        padding, dilation = ctx.geometry
-        grad_x, grad_weight = _gradients(x, grad, weight, padding, dilation, (needs_x, needs_weight))
-        return grad_x, grad_weight, grad.flatten(0, 2).sum(0) if needs_bias else None, None, None
+        inputs = (grad.contiguous(), x, weight, *ctx.geometry, [needs_x, needs_weight])
+        if may_be_differentiated_again():
+            grad_x, grad_weight = _gradients_by_pytorch(*inputs)
+        else:
+            grad_x, grad_weight = _depthwise_backward(*inputs)
+        return (
+            grad_x if needs_x else None,
+            grad_weight if needs_weight else None,
+            grad.flatten(0, 2).sum(0) if needs_bias else None,
+            None,
+            None,
+        )
 
 
 class _PackedDepthwise(torch.autograd.Function):
@@ -96,18 +105,24 @@ class _PackedDepthwise(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(rows, places, weight)
         ctx.size = size
-        y = _convolve(scatter_rows(rows, places, size), weight, bias, weight.shape[-1] // 2, 1)
-        return y.flatten(0, 2).index_select(0, places)
+        return _packed_depthwise(rows, places, size, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         rows, places, weight = ctx.saved_tensors
         needs_rows, _, _, needs_weight, needs_bias = ctx.needs_input_grad
-        x = scatter_rows(rows, places, ctx.size) if needs_weight else None
-        grad_map = scatter_rows(grad.contiguous(), places, ctx.size)
-        grad_x, grad_weight = _gradients(x, grad_map, weight, weight.shape[-1] // 2, 1, (needs_rows, needs_weight))
-        grad_rows = grad_x.flatten(0, 2).index_select(0, places) if grad_x is not None else None
-        return grad_rows, None, None, grad_weight, grad.sum(0) if needs_bias else None
+        inputs = (grad.contiguous(), rows, places, ctx.size, weight, [needs_rows, needs_weight])
+        if may_be_differentiated_again():
+            grad_rows, grad_weight = _packed_gradients(*inputs)
+        else:
+            grad_rows, grad_weight = _packed_depthwise_backward(*inputs)
+        return (
+            grad_rows if needs_rows else None,
+            None,
+            None,
+            grad_weight if needs_weight else None,
+            grad.sum(0) if needs_bias else None,
+        )
 
 
 def _as_autocast(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -125,17 +140,15 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, dila
     return y.permute(0, 2, 3, 1).contiguous()
 
 
-def _gradients(
-    x: Tensor | None, grad: Tensor, weight: Tensor, padding: int, dilation: int, needed: tuple[bool, bool]
-) -> tuple[Tensor | None, Tensor | None]:
-    """Return the gradients of the input, (N, H, W, C), and of the weight, each None unless it is needed.
-
-    The weight's gradient gets the strides of the weight, even that of its one input channel, which means nothing:
-    DistributedDataParallel compares all strides and warns.
+@torch.library.custom_op("cnxv2_mm::depthwise_backward", mutates_args=())
+def _depthwise_backward(
+    grad: Tensor, x: Tensor, weight: Tensor, padding: int, dilation: int, needed: Sequence[bool]
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the input, (N, H, W, C), and of the weight, each empty unless it is needed.
 
     Args:
-        x: The input; None where the weight's gradient is not needed.
-        grad: The gradient of the result.
+        grad: The gradient of the result, (N, H', W', C).
+        x: The input; not read unless the weight's gradient is needed.
         weight: The kernels.
         padding: Number of zeros on each side.
         dilation: Cells between neighbouring taps.
@@ -143,32 +156,141 @@ def _gradients(
     """
     grad_x: Tensor | None = None
     grad_weight: Tensor | None = None
-    if grad.device.type == "cpu" and not may_be_differentiated_again():
+    if grad.device.type == "cpu":
         if needed[0]:
             opposite = dilation * (weight.shape[-1] - 1) - padding
             grad_x = _convolve(grad, weight.flip(2, 3), None, opposite, dilation)
         if needed[1]:
-            grad_weight = weight_gradient(x, grad, padding, dilation)
+            grad_weight = _with_strides_of(weight, weight_gradient(x, grad, padding, dilation))
     else:
-        taps = grad if x is None else x
-        grad_x, grad_weight, _ = torch.ops.aten.convolution_backward(
-            grad.permute(0, 3, 1, 2),
-            taps.permute(0, 3, 1, 2),
-            weight,
-            None,
-            [1, 1],
-            [padding, padding],
-            [dilation, dilation],
-            False,
-            [0, 0],
-            weight.shape[0],
-            [*needed, False],
-        )
-        grad_x = grad_x.permute(0, 2, 3, 1).contiguous() if grad_x is not None else None
-    return grad_x, torch.empty_like(weight).copy_(grad_weight) if grad_weight is not None else None
+        grad_x, grad_weight = _gradients_by_pytorch(grad, x, weight, padding, dilation, needed)
+    nothing = grad.new_empty(0)
+    return nothing if grad_x is None else grad_x, nothing if grad_weight is None else grad_weight
 
 
-@torch.library.custom_op("cnxv2_mm::depthwise_weight_gradient", mutates_args=())
+@_depthwise_backward.register_fake
+def _(
+    grad: Tensor, x: Tensor, weight: Tensor, padding: int, dilation: int, needed: Sequence[bool]
+) -> tuple[Tensor, Tensor]:
+    n, h, w, c = grad.shape
+    less = 2 * padding - dilation * (weight.shape[-1] - 1)
+    grad_x = grad.new_empty(n, h - less, w - less, c) if needed[0] else grad.new_empty(0)
+    return grad_x, torch.empty_like(weight) if needed[1] else grad.new_empty(0)
+
+
+@torch.library.custom_op("cnxv2_mm::packed_depthwise", mutates_args=())
+def _packed_depthwise(rows: Tensor, places: Tensor, size: Sequence[int], weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return the convolved cells, (R, C)."""
+    n, h, w = size
+    y = _convolve(scatter_rows(rows, places, (n, h, w)), weight, bias, weight.shape[-1] // 2, 1)
+    return y.flatten(0, 2).index_select(0, places)
+
+
+@_packed_depthwise.register_fake
+def _(rows: Tensor, places: Tensor, size: Sequence[int], weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.empty_like(rows)
+
+
+@torch.library.custom_op("cnxv2_mm::packed_depthwise_backward", mutates_args=())
+def _packed_depthwise_backward(
+    grad: Tensor, rows: Tensor, places: Tensor, size: Sequence[int], weight: Tensor, needed: Sequence[bool]
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the cells, (R, C), and of the weight, each empty unless it is needed."""
+    n, h, w = size
+    grad_map = scatter_rows(grad, places, (n, h, w))
+    x = scatter_rows(rows, places, (n, h, w)) if needed[1] else grad_map
+    grad_x, grad_weight = _depthwise_backward(grad_map, x, weight, weight.shape[-1] // 2, 1, needed)
+    return grad_x.flatten(0, 2).index_select(0, places) if needed[0] else grad_x, grad_weight
+
+
+@_packed_depthwise_backward.register_fake
+def _(
+    grad: Tensor, rows: Tensor, places: Tensor, size: Sequence[int], weight: Tensor, needed: Sequence[bool]
+) -> tuple[Tensor, Tensor]:
+    grad_rows = torch.empty_like(rows) if needed[0] else grad.new_empty(0)
+    return grad_rows, torch.empty_like(weight) if needed[1] else grad.new_empty(0)
+
+
+@register_flop_formula(torch.ops.cnxv2_mm.packed_depthwise)
+def _packed_flops(
+    rows: torch.Size, places: torch.Size, size: Sequence[int], weight: torch.Size, *_: Any, **__: Any
+) -> int:
+    """Return the multiplications and additions over the whole maps, as PyTorch counts those of a convolution."""
+    n, h, w = size
+    return 2 * n * h * w * math.prod(weight)
+
+
+@register_flop_formula(torch.ops.cnxv2_mm.packed_depthwise_backward)
+def _packed_backward_flops(
+    grad: torch.Size,
+    rows: torch.Size,
+    places: torch.Size,
+    size: Sequence[int],
+    weight: torch.Size,
+    needed: Sequence[bool],
+    *_: Any,
+    **__: Any,
+) -> int:
+    """Return those of each gradient that is needed."""
+    return sum(needed) * _packed_flops(rows, places, size, weight)
+
+
+@register_flop_formula(torch.ops.cnxv2_mm.depthwise_backward)
+def _backward_flops(
+    grad: torch.Size,
+    x: torch.Size,
+    weight: torch.Size,
+    padding: int,
+    dilation: int,
+    needed: Sequence[bool],
+    *_: Any,
+    **__: Any,
+) -> int:
+    """Return those of each gradient that is needed."""
+    n, h, w, _channels = grad
+    return sum(needed) * 2 * n * h * w * math.prod(weight)
+
+
+def _packed_gradients(
+    grad: Tensor, rows: Tensor, places: Tensor, size: tuple[int, int, int], weight: Tensor, needed: Sequence[bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients of the cells and of the weight as functions that have derivatives in turn."""
+    grad_map, x = scatter_rows(grad, places, size), scatter_rows(rows, places, size)
+    grad_x, grad_weight = _gradients_by_pytorch(grad_map, x, weight, weight.shape[-1] // 2, 1, needed)
+    return grad_x.flatten(0, 2).index_select(0, places) if grad_x is not None else None, grad_weight
+
+
+def _gradients_by_pytorch(
+    grad: Tensor, x: Tensor, weight: Tensor, padding: int, dilation: int, needed: Sequence[bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return what :func:`_depthwise_backward` does, by PyTorch's operator, which has derivatives in turn."""
+    grad_x, grad_weight, _ = torch.ops.aten.convolution_backward(
+        grad.permute(0, 3, 1, 2),
+        x.permute(0, 3, 1, 2),
+        weight,
+        None,
+        [1, 1],
+        [padding, padding],
+        [dilation, dilation],
+        False,
+        [0, 0],
+        weight.shape[0],
+        [*needed, False],
+    )
+    return (
+        grad_x.permute(0, 2, 3, 1).contiguous() if grad_x is not None else None,
+        _with_strides_of(weight, grad_weight) if grad_weight is not None else None,
+    )
+
+
+def _with_strides_of(weight: Tensor, gradient: Tensor) -> Tensor:
+    """Give a weight's gradient the strides of the weight, even that of its one input channel, which means nothing.
+
+    DistributedDataParallel compares all strides and warns.
+    """
+    return torch.empty_like(weight).copy_(gradient)
+
+
 def weight_gradient(x: Tensor, grad: Tensor, padding: int, dilation: int) -> Tensor:
     """Return the gradient of depthwise kernels, (C, 1, k, k).
 
@@ -192,12 +314,6 @@ def weight_gradient(x: Tensor, grad: Tensor, padding: int, dilation: int) -> Ten
         taps = F.conv2d(stacked, kernels, None, dilation, padding, groups=stacked.shape[1])  # (1, nC, k, k)
         total += taps.unflatten(1, (-1, c)).sum((0, 1), dtype=total.dtype)
     return total.to(x.dtype).unsqueeze(1)  # (C, k, k) -> (C, 1, k, k)
-
-
-@weight_gradient.register_fake
-def _(x: Tensor, grad: Tensor, padding: int, dilation: int) -> Tensor:
-    side = _taps(x, grad, padding, dilation)
-    return x.new_empty(x.shape[-1], 1, side, side)
 
 
 def _taps(x: Tensor, grad: Tensor, padding: int, dilation: int) -> int:

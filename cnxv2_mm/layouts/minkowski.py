@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnxv2_mm.kernels.depthwise import scatter_rows
+from cnxv2_mm.kernels.rows import scatter_rows
 from cnxv2_mm.layouts.base import MaskedLayout, at_least_float32
 from cnxv2_mm.layouts.minkowski_engine import import_engine
 from cnxv2_mm.masking import enlarge

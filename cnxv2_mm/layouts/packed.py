@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnxv2_mm.kernels import may_bypass, packed_depthwise
-from cnxv2_mm.kernels.depthwise import scatter_rows
+from cnxv2_mm.kernels.rows import scatter_rows
 from cnxv2_mm.layouts.base import MaskedLayout, at_least_float32
 from cnxv2_mm.layouts.dense import convolve
 from cnxv2_mm.masking import split_patches

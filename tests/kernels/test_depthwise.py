@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.flop_counter import FlopCounterMode
 
 from cnxv2_mm import FCMAE, ConvNeXtV2
-from cnxv2_mm.kernels.depthwise import depthwise, packed_depthwise, scatter_rows, weight_gradient
+from cnxv2_mm.kernels.depthwise import depthwise, packed_depthwise, weight_gradient
 from tests.conftest import photographs, relative_error
 from tests.layouts.contract import ARCH
 
@@ -102,19 +103,49 @@ def test_packed_cells_keep_no_map_for_the_backward_pass():
     assert sorted(kept) == sorted([rows.numel(), 4, weight.numel()])
 
 
-def test_cells_go_to_their_places_and_zeros_elsewhere():
-    rows = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    maps = scatter_rows(rows, torch.tensor([5, 0]), (2, 1, 3))
-    assert maps[1, 0, 2].tolist() == [1, 2]
-    assert maps[0, 0, 0].tolist() == [3, 4]
-    assert maps.sum() == rows.sum()
-
-
+@pytest.mark.parametrize("needed", [[True, True], [True, False], [False, True]], ids=str)
 @pytest.mark.parametrize("dilation", [1, 2])
-def test_the_operator_is_declared_as_it_behaves(dilation):
+def test_the_operators_are_declared_as_they_behave(dilation, needed):
     """torch.library's own checks: shapes without data agree with real ones, nothing is changed in place."""
-    x = torch.randn(2, 9, 8, 3)
-    torch.library.opcheck(weight_gradient, (x, torch.randn_like(x), 3 * dilation, dilation))
+    x, (weight, bias) = torch.randn(2, 9, 8, 3), (p.detach() for p in parameters(3, 7))
+    grad = torch.randn(2, 9 + 2 - 6 * dilation + 6, 8 + 2 - 6 * dilation + 6, 3)
+    torch.library.opcheck(kernel._depthwise_backward, (grad, x, weight, 4, dilation, needed))
+    rows, places, size = torch.randn(4, 3), torch.tensor([0, 70, 30, 99]), (1, 10, 10)
+    torch.library.opcheck(kernel._packed_depthwise, (rows, places, size, weight, bias))
+    torch.library.opcheck(
+        kernel._packed_depthwise_backward, (torch.randn_like(rows), rows, places, size, weight, needed)
+    )
+
+
+def test_the_compiler_keeps_no_map_for_the_backward_pass_either():
+    """It would see that the same map of zeros is made in both passes, and keep it."""
+    kept = []
+    rows, (weight, bias) = torch.randn(4, 3, requires_grad=True), parameters(3, 7)
+    places = torch.tensor([0, 70, 30, 99])
+    torch.compiler.reset()
+    compiled = torch.compile(lambda *args: packed_depthwise(*args).sin(), fullgraph=True, backend="aot_eager")
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
+        compiled(rows, places, (1, 10, 10), weight, bias).sum().backward()
+    assert max(kept) == weight.numel()
+
+
+def test_its_operations_are_counted_like_those_of_the_map():
+    """Each gradient costs what the forward pass costs, which is what PyTorch counts for that of the input."""
+    rows, places, size = torch.randn(4, 3, requires_grad=True), torch.tensor([0, 70, 30, 99]), (1, 10, 10)
+    weight, bias = parameters(3, 7)
+    dense = torch.randn(*size, 3, requires_grad=True)
+
+    def count(convolve, *wanted):
+        with FlopCounterMode(display=False) as counter:
+            torch.autograd.grad(convolve().sum(), wanted)
+        return counter.get_total_flops()
+
+    expected = count(lambda: by_pytorch(dense, weight, bias, 3, 1), dense)
+    for cells, ours in (
+        (rows, lambda: packed_depthwise(rows, places, size, weight, bias)),
+        (dense, lambda: depthwise(dense, weight, bias, 3)),
+    ):
+        assert count(ours, cells, weight) == expected * 3 // 2
 
 
 def test_autocast_runs_it_in_bfloat16_within_its_rounding():

@@ -122,7 +122,7 @@ def split_patches(visible: Tensor, num_visible: int) -> tuple[Tensor, Tensor]:
     position = torch.arange(seen.shape[1], device=seen.device).expand(seen.shape)
     rank = seen.cumsum(dim=1)  # how many visible ones there are up to each, itself included
     place = torch.where(seen, rank - 1, rank[:, -1:] + position - rank)  # visible ones first
-    order = torch.empty_like(place).scatter_(1, place, position)
+    order = place.scatter(1, place, position)  # overwrites every number of ``place``
     return order[:, :num_visible], order[:, num_visible:]
 
 

@@ -20,6 +20,7 @@ import torch
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cnxv2_mm.arguments import check_argument
 from cnxv2_mm.backbone import ConvNeXtV2
@@ -34,6 +35,7 @@ from cnxv2_mm.masking import (
     patchify,
     random_visible,
     split_patches,
+    take_patches,
     unpatchify,
 )
 from cnxv2_mm.registry import MODELS
@@ -168,8 +170,8 @@ class FCMAE(BaseModel):
         decoded = self._encode_decode(images, visible, num_visible)
         _, hidden = split_patches(visible, num_visible)
         predictions = self.decoder.pred(_take(self._patches_of_cells(decoded), hidden))  # (N, L - K, r * r, 1024C)
-        targets, _, _ = self._targets(_take(patchify(images, self.patch_size), hidden))
-        return (predictions.float() - self._cells_of_pixels(targets)).square().mean()
+        targets, _, _ = self._targets(take_patches(images, hidden, self.patch_size))
+        return F.mse_loss(predictions.float(), self._cells_of_pixels(targets))
 
     @torch.no_grad()
     def predict(self, images: Tensor, data_samples: Sequence[BaseDataElement] | None = None) -> list[BaseDataElement]:

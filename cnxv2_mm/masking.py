@@ -133,10 +133,25 @@ def enlarge(visible: Tensor, factor: int) -> Tensor:
 
 def patchify(images: Tensor, patch_size: int) -> Tensor:
     """Cut (N, C, h * p, w * p) images into (N, L, p * p * C) patches, pixels in reading order, channels innermost."""
-    n, c, height, width = images.shape
-    h, w = patch_grid(height, width, patch_size)
-    tiles = images.reshape(n, c, h, patch_size, w, patch_size)
-    return tiles.permute(0, 2, 4, 3, 5, 1).reshape(n, h * w, patch_size**2 * c)  # (N, C, h, p, w, q) -> (N, L, pqC)
+    return _tiles(images, patch_size).flatten(3).flatten(1, 2)
+
+
+def take_patches(images: Tensor, index: Tensor, patch_size: int) -> Tensor:
+    """Cut out of each image the patches whose positions in ``range(h * w)`` are in ``index``, (N, M).
+
+    Returns:
+        (N, M, p * p * C) patches, as :func:`patchify` gives all of them; the others are not read.
+    """
+    tiles = _tiles(images, patch_size)
+    image = torch.arange(tiles.shape[0], device=images.device).unsqueeze(1)
+    return tiles[image, index // tiles.shape[2], index % tiles.shape[2]].flatten(2)
+
+
+def _tiles(images: Tensor, patch_size: int) -> Tensor:
+    """View (N, C, h * p, w * p) images as (N, h, w, p, p, C)."""
+    h, w = patch_grid(images.shape[2], images.shape[3], patch_size)
+    tiles = images.unflatten(3, (w, patch_size)).unflatten(2, (h, patch_size))  # (N, C, h, p, w, p)
+    return tiles.permute(0, 2, 4, 3, 5, 1)
 
 
 def unpatchify(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tensor:

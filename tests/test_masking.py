@@ -11,6 +11,7 @@ from cnxv2_mm.masking import (
     patchify,
     random_visible,
     split_patches,
+    take_patches,
     unpatchify,
 )
 
@@ -62,6 +63,13 @@ def test_visible_and_hidden_positions_partition_the_patches():
         assert seen[i].tolist() == visible[i].flatten().nonzero().flatten().tolist()
         assert sorted(seen[i].tolist() + hidden[i].tolist()) == list(range(20))
         assert hidden[i].tolist() == sorted(hidden[i].tolist())
+
+
+def test_patches_that_are_taken_are_those_of_all():
+    images = torch.randn(3, 2, 6, 8)
+    index = torch.stack([torch.randperm(12)[:5] for _ in images])
+    expected = torch.stack([patches[i] for patches, i in zip(patchify(images, 2), index, strict=True)])
+    assert torch.equal(take_patches(images, index, 2), expected)
 
 
 def test_patchify_cuts_as_a_double_loop_does():

@@ -35,8 +35,9 @@ class GRN(nn.Module):
     sum in the paper's equation 2 differs by the number of channels, see its footnote 1).
 
     In a block whose modules nobody has hooked or replaced, :meth:`forward` is not called: the same arithmetic is done
-    in ``cnxv2_mm/kernels/grn_mlp.py``, together with the layers around. Who changes one changes the other. Its variants
-    and the baselines that the paper compares it with are in ``cnxv2_mm/feature_norms/``.
+    in ``cnxv2_mm/kernels/grn_mlp.py``, together with the layers around, and on a GPU by the programs in
+    ``cnxv2_mm/kernels/gpu/``. Who changes one changes the others. Its variants and the baselines that the paper
+    compares it with are in ``cnxv2_mm/feature_norms/``.
 
     Args:
         channels: Number of channels, C.

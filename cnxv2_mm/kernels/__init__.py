@@ -1,12 +1,17 @@
 """Hand-written forward and backward passes of the block's operations.
 
-They are faster than PyTorch's plain operations one after another, or keep less memory for the backward pass. Today they
-are themselves made of PyTorch's operators; nothing is compiled at installation. Each computes what its plain operation
-computes, to floating-point rounding, and the plain operation is its oracle in ``tests/kernels``.
+They are faster than PyTorch's plain operations one after another, or keep less memory for the backward pass. They are
+made of PyTorch's operators and, for GPUs, of Triton programs, which are compiled when they first run; nothing is
+compiled at installation. Each computes what its plain operation computes, to floating-point rounding, and the plain
+operation is its oracle in ``tests/kernels``.
 
 - ``rows.py``: cells written to their places in maps, and taken from there
 - ``depthwise.py``: depthwise convolution of channels-last maps, and of packed cells, with a fast weight gradient
 - ``grn_mlp.py``: linear, GELU, GRN and linear as one operation that keeps only the hidden layer
+- ``grn_mlp_on_gpu.py``: the same where Triton runs, of PyTorch's matrix products and the operators of ``gelu_grn.py``
+- ``plain_grn_mlp.py``: the same by PyTorch's operations, for derivatives of any order
+- ``gelu_grn.py``: GELU and GRN as operators, each one launch of a Triton program
+- ``gpu/``: these programs
 - ``dispatch.py``: when they run in the place of PyTorch's modules; the block and the layouts ask it
 """
 

@@ -68,8 +68,8 @@ def _device_runs_triton(kind: str, index: int | None) -> bool:
 
 
 def leave_to_compiler(x: Tensor) -> bool:
-    """Whether the compiler is at work and by itself fuses elementwise operations on ``x`` well."""
-    return torch.compiler.is_compiling() and x.device.type != "cpu"
+    """Whether the compiler is at work and fuses elementwise operations on ``x`` better than ours are."""
+    return torch.compiler.is_compiling() and x.device.type != "cpu" and not runs_triton(x)
 
 
 def _is_untouched(module: nn.Module, kind: type[nn.Module]) -> bool:

@@ -16,7 +16,9 @@ operations keep, and computes g anew. With G the gradient with respect to s * g,
     dn = gamma * ds / m - sum over channels(gamma * ds * n) / (D m^2)      n the norms, m their mean + eps
     dg = s * G + g * dn / n                        dh = dg * gelu'(h)
 
-Where more derivatives are wanted (forward mode, gradients of gradients), PyTorch's plain operations take over.
+Where more derivatives are wanted (forward mode, gradients of gradients), PyTorch's plain operations take over
+(:mod:`cnxv2_mm.kernels.plain_grn_mlp`). On a GPU on which Triton runs it is another operation of the same formulas
+(:mod:`cnxv2_mm.kernels.grn_mlp_on_gpu`).
 
 On a CPU, the images are treated in groups small enough for the cache, where a chain of elementwise operations takes a
 fraction of the time that it takes in memory (``benchmarks/speed/results/profiles``).
@@ -25,6 +27,7 @@ Shape letters: N images, M cells each, C channels, D = 4 C hidden channels.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,7 +35,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
 
-from cnxv2_mm.kernels.dispatch import in_forward_mode, may_be_differentiated_again
+from cnxv2_mm.kernels.dispatch import in_forward_mode, may_be_differentiated_again, runs_triton
+from cnxv2_mm.kernels.grn_mlp_on_gpu import GRNMLPOnGPU
+from cnxv2_mm.kernels.plain_grn_mlp import differentiable_gradients, plain_grn_mlp
 
 # Elements of the hidden layer that a CPU treats at a time: 4 MB in float32, which the next operation finds in a cache.
 CACHED_ELEMENTS = 2**20
@@ -58,23 +63,17 @@ def grn_mlp(
         computed in float32 or better.
     """
     device = y.device.type
-    if device != "meta" and torch.is_autocast_enabled(device):
-        dtype = torch.get_autocast_dtype(device)
+    dtype = torch.get_autocast_dtype(device) if device != "meta" and torch.is_autocast_enabled(device) else None
+    if runs_triton(y) and not in_forward_mode():
+        cells = y.flatten(1, -2).to(dtype or y.dtype)
+        out = GRNMLPOnGPU.apply(cells, weight1, bias1, gamma, beta, weight2, bias2, eps)
+        return out.view(*y.shape[:-1], out.shape[-1])
+    if dtype is not None:
         y, weight1, bias1, weight2 = (t.to(dtype) for t in (y, weight1, bias1, weight2))
     bias = torch.addmv(bias2, weight2.to(bias2.dtype), beta).to(y.dtype)
     inputs = (y.flatten(1, -2), weight1, bias1, gamma, weight2, bias, eps)
-    out = _by_plain_operations(*inputs) if in_forward_mode() else _grn_mlp(*inputs)[0]
+    out = plain_grn_mlp(*inputs) if in_forward_mode() else _grn_mlp(*inputs)[0]
     return out.view(*y.shape[:-1], out.shape[-1])
-
-
-def _by_plain_operations(
-    y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, weight2: Tensor, bias: Tensor, eps: float
-) -> Tensor:
-    """Return the result by PyTorch's own operations, which have derivatives of every order."""
-    g = F.gelu(F.linear(y, weight1, bias1))
-    norm = torch.linalg.vector_norm(g, dim=1, keepdim=True, dtype=torch.promote_types(g.dtype, torch.float32))
-    scale = 1 + gamma * norm / (norm.mean(-1, keepdim=True) + eps)
-    return F.linear(g * scale.to(g.dtype), weight2, bias)
 
 
 def _in_groups(h: Tensor, *dtypes: torch.dtype) -> Iterator[tuple[slice, list[Tensor]]]:
@@ -96,9 +95,12 @@ def _in_groups(h: Tensor, *dtypes: torch.dtype) -> Iterator[tuple[slice, list[Te
         yield slice(start, start + size), [buffer[: n - start] for buffer in buffers]
 
 
-def _square(x: Tensor, out: Tensor) -> Tensor:
-    """Write the squares of ``x`` into ``out``, computed in the type of ``out``, and return them."""
-    return torch.square(x, out=out) if x.dtype == out.dtype else out.copy_(x).square_()
+def _norms(g: Tensor, squares: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """Return the norms of the channels of each image, (n, 1, D), for whose squares a CPU uses a buffer in its cache."""
+    if squares is None:
+        return torch.linalg.vector_norm(g, dim=1, keepdim=True, dtype=dtype)
+    squares = torch.square(g, out=squares) if g.dtype == dtype else squares.copy_(g).square_()
+    return squares.sum(1, keepdim=True).sqrt_()
 
 
 @torch.library.custom_op("cnxv2_mm::grn_mlp", mutates_args=())
@@ -114,9 +116,9 @@ def _grn_mlp(
     out = torch.empty_like(y)
     sum_dtype = torch.promote_types(h.dtype, torch.float32)
     norms = h.new_empty(h.shape[0], 1, h.shape[2], dtype=sum_dtype)
-    for group, (g, squares) in _in_groups(h, h.dtype, sum_dtype):
+    for group, (g, *squares) in _in_groups(h, *((h.dtype, sum_dtype) if h.device.type == "cpu" else (h.dtype,))):
         torch.ops.aten.gelu.out(h[group], out=g)
-        norm = _square(g, squares).sum(1, keepdim=True).sqrt_()
+        norm = _norms(g, squares[0] if squares else None, sum_dtype)
         norms[group] = norm
         g *= (1 + gamma * norm / (norm.mean(-1, keepdim=True) + eps)).to(g.dtype)
         torch.addmm(bias, g.flatten(0, 1), weight2.t(), out=out[group].flatten(0, 1))
@@ -223,20 +225,9 @@ def _backward(ctx: Any, grad: Tensor | None, _h: None, _norms: None) -> tuple[Te
         return (None,) * 7
     *inputs, h, norms = ctx.saved_tensors
     if may_be_differentiated_again():
-        return *_gradients_by_plain_operations(grad, inputs, ctx.eps), None
+        return *differentiable_gradients(partial(plain_grn_mlp, eps=ctx.eps), grad, inputs), None
     y, weight1, _, gamma, weight2, _ = inputs
     return *_grn_mlp_backward(grad, y, h, norms, weight1, gamma, weight2, ctx.eps), None
-
-
-def _gradients_by_plain_operations(grad: Tensor, inputs: list[Tensor], eps: float) -> list[Tensor | None]:
-    """Return the gradients as functions of ``grad`` and of the inputs, which have derivatives in turn."""
-    with torch.enable_grad():
-        views = [t.view_as(t) for t in inputs]  # an input may depend on another one, but their views do not
-        y, weight1, bias1, gamma, weight2, bias = views
-        out = _by_plain_operations(y, weight1, bias1, gamma, weight2, bias, eps)
-    needed = [view for view in views if view.requires_grad]
-    gradients = iter(torch.autograd.grad(out, needed, grad, create_graph=True))
-    return [next(gradients) if view.requires_grad else None for view in views]
 
 
 _grn_mlp.register_autograd(_backward, setup_context=_save_for_backward)

@@ -66,7 +66,13 @@ def _add_benchmark(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument("--batch-size", type=int, nargs="+", default=[8], help="one for all sizes, or one for each")
     command.add_argument("--size", type=int, nargs="+", default=[224], help="height and width of the images")
     command.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
-    command.add_argument("--dtype", default="float32", choices=list(DTYPES), help="bfloat16 means autocast")
+    command.add_argument(
+        "--dtype",
+        nargs="+",
+        default=["float32"],
+        choices=list(DTYPES),
+        help="bfloat16 means autocast; with both, each peer is timed in each, and ratios refer to the first",
+    )
     command.add_argument("--compile", action="store_true", help="time each peer under torch.compile too")
     command.add_argument("--peers", nargs="+", choices=peers, default=peers, help="ratios refer to the first")
     command.add_argument("--repeats", type=int, default=11, help="rounds, in each of which all are timed in turn")
@@ -92,6 +98,7 @@ def _add_profile(command: argparse.ArgumentParser) -> None:
     command.add_argument("--size", type=int, default=224, help="height and width of the images")
     command.add_argument("--mask-ratio", type=float, default=0.6, help="share of hidden patches")
     command.add_argument("--peers", nargs="+", choices=list(PEERS["step"]), default=["packed", "masked_dense"])
+    command.add_argument("--dtype", default="float32", choices=list(DTYPES), help="bfloat16 means autocast")
     command.add_argument("--calls", type=int, default=5, help="steps of each to profile, after three others")
     command.add_argument("--threads", type=int, help="of the CPU; default: PyTorch's choice")
     command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
@@ -102,11 +109,15 @@ def measure(args: argparse.Namespace, command: str) -> Result:
     if args.threads:
         torch.set_num_threads(args.threads)
     device = torch.device(args.device)
-    conditions = Conditions(
-        DIRECTIONS[args.benchmark], DTYPES[args.dtype], args.compile, args.repeats, args.warm_up, args.least_seconds
-    )
+    conditions = [
+        Conditions(
+            DIRECTIONS[args.benchmark], DTYPES[dtype], args.compile, args.repeats, args.warm_up, args.least_seconds
+        )
+        for dtype in dict.fromkeys(args.dtype)
+    ]
     peers = [PEERS[args.benchmark][name] for name in args.peers]
     settings = {name: value for name, value in vars(args).items() if name not in ("benchmark", "json", "plot")}
+    settings["dtype"] = ", ".join(args.dtype)
     result = Result(args.benchmark, command, settings, describe_machine(device), describe_versions())
     batch_sizes = args.batch_size * len(args.size) if len(args.batch_size) == 1 else args.batch_size
     for size, batch_size in zip(args.size, batch_sizes, strict=True):
@@ -124,8 +135,9 @@ def profile(args: argparse.Namespace, command: str) -> str:
     profiles = {}
     for name in args.peers:
         network, images, visible = PEERS["step"][name].prepare(workload)
-        profiles[name] = profile_calls(training_step(network, images, visible), args.calls)
-    title = f"Where the time of a training step goes: {args.arch}, {args.batch_size} images"
+        step = training_step(network, images, visible, DTYPES[args.dtype])
+        profiles[name] = profile_calls(step, args.calls)
+    title = f"Where the time of a training step goes: {args.arch}, {args.batch_size} images, {args.dtype}"
     return render(title, command, describe(describe_machine(torch.device("cpu")), describe_versions()), profiles)
 
 

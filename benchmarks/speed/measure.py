@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -48,6 +48,10 @@ class Conditions:
     rounds: int
     warm_up: int
     least_seconds: float
+
+    @property
+    def dtype_name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
 
     def autocast(self, device: torch.device) -> AbstractContextManager:
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)
@@ -108,7 +112,7 @@ class PreparedPeer:
 
 
 def measure_peers(
-    workload: Workload, peers: Sequence[Peer], specification: Peer, conditions: Conditions
+    workload: Workload, peers: Sequence[Peer], specification: Peer, conditions: Sequence[Conditions]
 ) -> list[Table]:
     """Check and time all peers on one workload.
 
@@ -116,17 +120,23 @@ def measure_peers(
         workload: What they compute.
         peers: Which peers; ratios refer to the first of them that could be timed.
         specification: The peer whose numbers are right by definition.
-        conditions: How they are run.
+        conditions: How they are run: in each type once. Only their types may differ.
 
     Returns:
-        One table for each direction.
+        One table for each direction, all peers in the first type first.
     """
     # Compiled code of earlier workloads counts against the number of recompilations, beyond which PyTorch would run
     # the rest in eager mode without a word.
     torch._dynamo.reset()
     with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
-        prepared, left_out = prepare(workload, peers, Specification(workload, specification), conditions)
-        return [_measure(workload, prepared, left_out, direction, conditions) for direction in conditions.directions]
+        expected = Specification(workload, specification)
+        prepared: list[PreparedPeer] = []
+        left_out: list[NotTimed] = []
+        for each in conditions:
+            ready, missing = prepare(workload, peers, expected, each)
+            prepared += ready
+            left_out += [replace(one, dtype=each.dtype_name) for one in missing] if len(conditions) > 1 else missing
+        return [_measure(workload, prepared, left_out, name, conditions) for name in conditions[0].directions]
 
 
 def prepare(
@@ -199,14 +209,15 @@ def _measure(
     prepared: Sequence[PreparedPeer],
     left_out: Sequence[NotTimed],
     direction: str,
-    conditions: Conditions,
+    conditions: Sequence[Conditions],
 ) -> Table:
     device = workload.images.device
+    rounds, warm_up, least_seconds = conditions[0].rounds, conditions[0].warm_up, conditions[0].least_seconds
     if direction == "step":
         for ready in prepared:
-            ready.optimizer = torch.optim.AdamW(ready.network.parameters(), lr=1e-6)
+            ready.optimizer = torch.optim.AdamW(ready.network.parameters(), lr=1e-6, fused=True)
     calls = [ready.call_forward() if direction == "forward" else ready.call_training() for ready in prepared]
-    seconds = time_in_turn(calls, conditions.rounds, conditions.warm_up, device, conditions.least_seconds)
+    seconds = time_in_turn(calls, rounds, warm_up, device, least_seconds)
     rows = []
     for ready, call, times in zip(prepared, calls, seconds, strict=True):
         saved = None
@@ -222,6 +233,7 @@ def _measure(
                 saved_bytes=saved,
                 output_error=ready.parity.outputs,
                 gradient_error=ready.parity.gradients,
+                dtype=ready.conditions.dtype_name if len(conditions) > 1 else None,
             )
         )
     n, _, size, _ = workload.images.shape

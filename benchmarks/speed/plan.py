@@ -57,6 +57,15 @@ CPU_RUNS = (
     ),
     Run("cpu_step_atto", "CPU: training step, atto", f"step --arch atto --batch-size 16 --compile {ON_CPU}"),
     Run("cpu_step_tiny", "CPU: training step, tiny", f"step --arch tiny --batch-size 8 --compile {ON_CPU}"),
+    *(
+        Run(
+            f"cpu_step_{arch}_bf16",
+            f"CPU: training step in bfloat16, {arch}",
+            f"step --arch {arch} --batch-size {batch_size} --dtype float32 bfloat16 --compile "
+            f"--peers packed masked_dense {ON_CPU}",
+        )
+        for arch, batch_size in (("atto", 16), ("tiny", 8))
+    ),
     Run(
         "cpu_backbone_atto",
         "CPU: whole images, atto",

@@ -53,12 +53,16 @@ class Profile:
         return self.product_operations / self.seconds[PRODUCTS]
 
 
-def training_step(network: Network, images: Tensor, visible: Tensor | None) -> Callable[[], None]:
-    """Return a call that computes loss and gradients and runs AdamW."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
+def training_step(
+    network: Network, images: Tensor, visible: Tensor | None, dtype: torch.dtype = torch.float32
+) -> Callable[[], None]:
+    """Return a call that computes loss and gradients, in bfloat16 under autocast, and runs AdamW."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6, fused=True)
 
     def step() -> None:
-        network(images, visible)[0].backward()
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+            (loss,) = network(images, visible)
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad()
 

@@ -22,6 +22,7 @@ class Measurement:
         saved_bytes: Bytes kept for the backward pass; None if the forward pass alone was timed.
         output_error: Relative error (L2 norm) of the worst output, in the form that was timed.
         gradient_error: The same of the worst gradient; in bfloat16, of all gradients as one vector.
+        dtype: The type in which it computed, 'float32' or 'bfloat16', where the table has rows of several types.
     """
 
     peer: str
@@ -32,10 +33,11 @@ class Measurement:
     saved_bytes: int | None
     output_error: float
     gradient_error: float
+    dtype: str | None = None
 
     @property
     def label(self) -> str:
-        return f"{self.peer}, compiled" if self.compiled else self.peer
+        return _label(self.peer, self.dtype, self.compiled)
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,18 @@ class NotTimed:
         compiled: Whether it would have run under ``torch.compile``.
         reason: Why it was not timed.
         failed: True if it is installed, but fails or computes other numbers; False if it is not installed.
+        dtype: As in :class:`Measurement`.
     """
 
     peer: str
     compiled: bool
     reason: str
     failed: bool = False
+    dtype: str | None = None
 
     @property
     def label(self) -> str:
-        return f"{self.peer}, compiled" if self.compiled else self.peer
+        return _label(self.peer, self.dtype, self.compiled)
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,10 @@ class Result:
         content = json.loads(path.read_text())
         content["tables"] = [_read_table(table) for table in content["tables"]]
         return cls(**content)
+
+
+def _label(peer: str, dtype: str | None, compiled: bool) -> str:
+    return ", ".join([peer, *([dtype] if dtype else []), *(["compiled"] if compiled else [])])
 
 
 def _read_table(content: dict[str, Any]) -> Table:

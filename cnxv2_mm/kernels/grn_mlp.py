@@ -7,12 +7,12 @@ compares them.
 With h = y W1' + b1, g = gelu(h) and, per image and channel, s = 1 + gamma * r, where r is GRN's relative norm of g
 (``cnxv2_mm.layers.GRN``), the result is
 
-    out = (s * g + beta) W2' + b2  =  (s * g) W2' + (W2 beta + b2),
+    out = (s * g + beta) W2' + b2.
 
-so beta costs a matrix-vector product. The backward pass keeps y, h and the norms, two fifths of what PyTorch's plain
-operations keep, and computes g anew. With G the gradient with respect to s * g,
+The backward pass keeps y, h and the norms, two fifths of what PyTorch's plain operations keep, and computes g anew.
+With G the gradient with respect to s * g + beta,
 
-    ds = sum over an image's cells of G * g        dgamma = sum over images of ds * r
+    ds = sum over an image's cells of G * g        dgamma = sum over images of ds * r        dbeta = sum of G
     dn = gamma * ds / m - sum over channels(gamma * ds * n) / (D m^2)      n the norms, m their mean + eps
     dg = s * G + g * dn / n                        dh = dg * gelu'(h)
 
@@ -64,14 +64,13 @@ def grn_mlp(
     """
     device = y.device.type
     dtype = torch.get_autocast_dtype(device) if device != "meta" and torch.is_autocast_enabled(device) else None
-    if runs_triton(y) and not in_forward_mode():
-        cells = y.flatten(1, -2).to(dtype or y.dtype)
+    cells = y.flatten(1, -2).to(dtype or y.dtype)
+    if runs_triton(cells) and not in_forward_mode():
         out = GRNMLPOnGPU.apply(cells, weight1, bias1, gamma, beta, weight2, bias2, eps)
         return out.view(*y.shape[:-1], out.shape[-1])
     if dtype is not None:
-        y, weight1, bias1, weight2 = (t.to(dtype) for t in (y, weight1, bias1, weight2))
-    bias = torch.addmv(bias2, weight2.to(bias2.dtype), beta).to(y.dtype)
-    inputs = (y.flatten(1, -2), weight1, bias1, gamma, weight2, bias, eps)
+        weight1, bias1, weight2, bias2 = (t.to(dtype) for t in (weight1, bias1, weight2, bias2))
+    inputs = (cells, weight1, bias1, gamma, beta, weight2, bias2, eps)
     out = plain_grn_mlp(*inputs) if in_forward_mode() else _grn_mlp(*inputs)[0]
     return out.view(*y.shape[:-1], out.shape[-1])
 
@@ -105,7 +104,7 @@ def _norms(g: Tensor, squares: Tensor | None, dtype: torch.dtype) -> Tensor:
 
 @torch.library.custom_op("cnxv2_mm::grn_mlp", mutates_args=())
 def _grn_mlp(
-    y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, weight2: Tensor, bias: Tensor, eps: float
+    y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, beta: Tensor, weight2: Tensor, bias2: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Compute the result of (N, M, C) cells, with what the backward pass needs.
 
@@ -116,18 +115,20 @@ def _grn_mlp(
     out = torch.empty_like(y)
     sum_dtype = torch.promote_types(h.dtype, torch.float32)
     norms = h.new_empty(h.shape[0], 1, h.shape[2], dtype=sum_dtype)
+    shift = beta.to(h.dtype)
     for group, (g, *squares) in _in_groups(h, *((h.dtype, sum_dtype) if h.device.type == "cpu" else (h.dtype,))):
         torch.ops.aten.gelu.out(h[group], out=g)
         norm = _norms(g, squares[0] if squares else None, sum_dtype)
         norms[group] = norm
-        g *= (1 + gamma * norm / (norm.mean(-1, keepdim=True) + eps)).to(g.dtype)
-        torch.addmm(bias, g.flatten(0, 1), weight2.t(), out=out[group].flatten(0, 1))
+        scale = 1 + gamma * norm / (norm.mean(-1, keepdim=True) + eps)
+        torch.addcmul(shift, g, scale.to(g.dtype), out=g)
+        torch.addmm(bias2, g.flatten(0, 1), weight2.t(), out=out[group].flatten(0, 1))
     return out, h, norms
 
 
 @_grn_mlp.register_fake
 def _(
-    y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, weight2: Tensor, bias: Tensor, eps: float
+    y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, beta: Tensor, weight2: Tensor, bias2: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     n, m, _ = y.shape
     sum_dtype = torch.promote_types(y.dtype, torch.float32)
@@ -143,56 +144,74 @@ def _forward_flops(y: torch.Size, weight1: torch.Size, *_: Any, **__: Any) -> in
 
 @torch.library.custom_op("cnxv2_mm::grn_mlp_backward", mutates_args=())
 def _grn_mlp_backward(
-    grad: Tensor, y: Tensor, h: Tensor, norms: Tensor, weight1: Tensor, gamma: Tensor, weight2: Tensor, eps: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return the gradients of y, weight1, bias1, gamma, weight2 and bias."""
+    grad: Tensor,
+    y: Tensor,
+    h: Tensor,
+    norms: Tensor,
+    weight1: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    weight2: Tensor,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return the gradients of y, weight1, bias1, gamma, beta, weight2 and bias2."""
     sum_dtype = norms.dtype
     grad = grad.contiguous()
     grad_y = torch.empty_like(y)
     grad_weight1: Tensor | None = None
     grad_weight2: Tensor | None = None
-    grad_bias1, grad_gamma = (torch.zeros_like(gamma, dtype=sum_dtype) for _ in range(2))
+    grad_bias1, grad_gamma, grad_beta = (torch.zeros_like(gamma, dtype=sum_dtype) for _ in range(3))
     mean = norms.mean(-1, keepdim=True) + eps
     relative = norms / mean
-    scale = (1 + gamma * relative).to(h.dtype)
+    scale, shift = (1 + gamma * relative).to(h.dtype), beta.to(h.dtype)
     for group, (g, grad_g, product) in _in_groups(h, h.dtype, h.dtype, h.dtype):
         s, n, m = scale[group], norms[group], mean[group]
         torch.ops.aten.gelu.out(h[group], out=g)
-        grad_weight2 = _add_product(grad_weight2, grad[group], torch.mul(g, s, out=product), sum_dtype)
-        torch.mm(grad[group].flatten(0, 1), weight2, out=grad_g.flatten(0, 1))  # with respect to s * g
-        grad_s = torch.mul(grad_g, g, out=product).sum(1, keepdim=True, dtype=sum_dtype)  # (n, 1, D)
+        grad_weight2 = _add_product(grad_weight2, grad[group], torch.addcmul(shift, g, s, out=product), sum_dtype)
+        torch.mm(grad[group].flatten(0, 1), weight2, out=grad_g.flatten(0, 1))  # with respect to s * g + beta
+        grad_beta += _sum(grad_g, 0, 1)
+        grad_s = _sum(torch.mul(grad_g, g, out=product), 1, keepdim=True).to(sum_dtype)  # (n, 1, D)
         grad_gamma += (grad_s * relative[group]).sum((0, 1))
         grad_r = grad_s * gamma
         grad_n = grad_r / m - (grad_r * n).sum(-1, keepdim=True) / (n.shape[-1] * m * m)
         # A channel that is zero all over an image has norm 0 and no influence: g is zero there too.
         grad_g.mul_(s).addcmul_(g, torch.where(n > 0, grad_n / n, 0).to(g.dtype))
         grad_h = torch.ops.aten.gelu_backward.grad_input(grad_g, h[group], grad_input=product)
-        grad_bias1 += grad_h.sum((0, 1), dtype=sum_dtype)
+        grad_bias1 += _sum(grad_h, 0, 1)
         grad_weight1 = _add_product(grad_weight1, grad_h, y[group], sum_dtype)
         torch.mm(grad_h.flatten(0, 1), weight1, out=grad_y[group].flatten(0, 1))
     assert grad_weight1 is not None  # there was at least one group
     assert grad_weight2 is not None
-    grad_bias = grad.sum((0, 1), dtype=sum_dtype)
     return (
         grad_y,
         grad_weight1.to(y.dtype),
         grad_bias1.to(y.dtype),
         grad_gamma.to(gamma.dtype),
+        grad_beta.to(beta.dtype),
         grad_weight2.to(y.dtype),
-        grad_bias.to(y.dtype),
+        _sum(grad, 0, 1).to(y.dtype),
     )
 
 
 @_grn_mlp_backward.register_fake
 def _(
-    grad: Tensor, y: Tensor, h: Tensor, norms: Tensor, weight1: Tensor, gamma: Tensor, weight2: Tensor, eps: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    grad: Tensor,
+    y: Tensor,
+    h: Tensor,
+    norms: Tensor,
+    weight1: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    weight2: Tensor,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     c, d = weight2.shape
     return (
         torch.empty_like(y),
         torch.empty_like(weight1),
         y.new_empty(d),
         torch.empty_like(gamma),
+        torch.empty_like(beta),
         torch.empty_like(weight2),
         y.new_empty(c),
     )
@@ -204,11 +223,25 @@ def _backward_flops(grad: torch.Size, y: torch.Size, h: torch.Size, *_: Any, **_
     return 4 * 2 * y.numel() * h[-1]
 
 
+def _sum(x: Tensor, *dims: int, keepdim: bool = False) -> Tensor:
+    """Sum in float32 or better.
+
+    On a CPU, bfloat16 is summed in float32 as it is and the sum rounded; to name float32 would first copy all of ``x``.
+    """
+    bare = x.dtype == torch.bfloat16 and x.device.type == "cpu"
+    return x.sum(dims, keepdim, dtype=None if bare else torch.promote_types(x.dtype, torch.float32))
+
+
 def _add_product(total: Tensor | None, left: Tensor, right: Tensor, sum_dtype: torch.dtype) -> Tensor:
-    """Add left' right, summed over images and cells, to a total of the type ``sum_dtype``; None is an empty total."""
+    """Add left' right, summed over images and cells, to a total; None is an empty total.
+
+    A total of several products has the type ``sum_dtype``; a single one has the type of its factors, which is what the
+    gradient gets in the end.
+    """
     left, right = left.flatten(0, 1).t(), right.flatten(0, 1)
     if total is None:
-        return torch.mm(left, right).to(sum_dtype)
+        return torch.mm(left, right)
+    total = total.to(sum_dtype)
     return total.addmm_(left, right) if total.dtype == left.dtype else total.add_(left @ right)
 
 
@@ -222,12 +255,12 @@ def _save_for_backward(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor, Te
 
 def _backward(ctx: Any, grad: Tensor | None, _h: None, _norms: None) -> tuple[Tensor | None, ...]:
     if grad is None:
-        return (None,) * 7
+        return (None,) * 8
     *inputs, h, norms = ctx.saved_tensors
     if may_be_differentiated_again():
         return *differentiable_gradients(partial(plain_grn_mlp, eps=ctx.eps), grad, inputs), None
-    y, weight1, _, gamma, weight2, _ = inputs
-    return *_grn_mlp_backward(grad, y, h, norms, weight1, gamma, weight2, ctx.eps), None
+    y, weight1, _, gamma, beta, weight2, _ = inputs
+    return *_grn_mlp_backward(grad, y, h, norms, weight1, gamma, beta, weight2, ctx.eps), None
 
 
 _grn_mlp.register_autograd(_backward, setup_context=_save_for_backward)

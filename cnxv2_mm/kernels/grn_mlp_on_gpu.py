@@ -53,7 +53,7 @@ class GRNMLPOnGPU(torch.autograd.Function):
         *inputs, cast1, cast2, h, norms, scale = ctx.saved_tensors
         y, weight1, bias1, gamma, beta, weight2, bias2 = inputs
         if may_be_differentiated_again():
-            return *differentiable_gradients(partial(_plainly, eps=ctx.eps), grad, inputs), None
+            return *differentiable_gradients(partial(plain_grn_mlp, eps=ctx.eps), grad, inputs), None
         needs_y, needs_weight1, _, _, _, needs_weight2, _, _ = ctx.needs_input_grad
         grad = grad.contiguous()
         rows = grad.flatten(0, 1)
@@ -83,11 +83,3 @@ def _product(left: Tensor, right: Tensor, dtype: torch.dtype) -> Tensor:
     if left.device.type == "cuda" and dtype == torch.float32 != left.dtype and hasattr(torch.ops.aten.mm, "dtype"):
         return torch.mm(left, right, out_dtype=dtype)
     return (left @ right).to(dtype)
-
-
-def _plainly(
-    y: Tensor, weight1: Tensor, bias1: Tensor, gamma: Tensor, beta: Tensor, weight2: Tensor, bias2: Tensor, eps: float
-) -> Tensor:
-    """Return the result by operations that have derivatives of every order."""
-    weight1, bias1, beta, weight2, bias2 = (t.to(y.dtype) for t in (weight1, bias1, beta, weight2, bias2))
-    return plain_grn_mlp(y, weight1, bias1, gamma, weight2, torch.addmv(bias2, weight2, beta), eps)

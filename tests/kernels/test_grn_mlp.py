@@ -152,11 +152,11 @@ def test_autocast_runs_it_in_bfloat16_within_its_rounding():
 
 def test_the_operators_are_declared_as_they_behave():
     """torch.library's own checks: shapes without data agree with real ones, nothing is changed in place."""
-    y, weight1, bias1, gamma, _, weight2, bias2 = arguments()
+    y, weight1, bias1, gamma, beta, weight2, bias2 = arguments()
     cells = y.flatten(1, 2).detach()
-    torch.library.opcheck(kernel._grn_mlp, (cells, weight1, bias1, gamma, weight2, bias2, GRN_EPS))
-    _, h, norms = kernel._grn_mlp(cells, weight1, bias1, gamma, weight2, bias2, GRN_EPS)
-    detached = [t.detach() for t in (cells, h, norms, weight1, gamma, weight2)]
+    torch.library.opcheck(kernel._grn_mlp, (cells, weight1, bias1, gamma, beta, weight2, bias2, GRN_EPS))
+    _, h, norms = kernel._grn_mlp(cells, weight1, bias1, gamma, beta, weight2, bias2, GRN_EPS)
+    detached = [t.detach() for t in (cells, h, norms, weight1, gamma, beta, weight2)]
     torch.library.opcheck(kernel._grn_mlp_backward, (torch.randn_like(cells), *detached, GRN_EPS))
 
 

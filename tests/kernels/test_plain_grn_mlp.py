@@ -7,9 +7,8 @@ from cnxv2_mm.layers import GRN_EPS
 from tests.kernels.test_grn_mlp import arguments, composed
 
 
-def plain(y, weight1, bias1, gamma, beta, weight2, bias2):
-    bias = torch.addmv(bias2, weight2, beta)
-    return plain_grn_mlp(y.flatten(1, 2), weight1, bias1, gamma, weight2, bias, GRN_EPS).view_as(y)
+def plain(y, *parameters):
+    return plain_grn_mlp(y.flatten(1, 2), *parameters, GRN_EPS).view_as(y)
 
 
 def test_values_are_those_of_the_composition():

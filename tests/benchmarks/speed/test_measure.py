@@ -20,7 +20,7 @@ def test_a_peer_that_computes_other_numbers_is_not_timed(monkeypatch):
 
     monkeypatch.setattr(timm_peers.TimmConvNeXt, "gradients", disturbed)
     peers = [PEERS["pretrain"][name] for name in ("packed", "timm")]
-    (table,) = measure_peers(workload_of("pretrain"), peers, SPECIFICATIONS["pretrain"], conditions_of("pretrain"))
+    (table,) = measure_peers(workload_of("pretrain"), peers, SPECIFICATIONS["pretrain"], [conditions_of("pretrain")])
     assert [row.peer for row in table.rows] == ["packed"]
     (missing,) = table.missing
     assert (missing.peer, missing.failed) == ("timm", True)
@@ -76,3 +76,42 @@ def test_a_step_trains():
     for name, parameter in ready.network.named_parameters():
         assert not torch.equal(parameter, before[name]), name
         assert parameter.grad is None
+
+
+def test_peers_are_timed_in_each_type_in_one_table():
+    """Oracle for what ran in bfloat16: only its rounding leaves an error of that size."""
+    peers = [PEERS["pretrain"][name] for name in ("packed", "masked_dense")]
+    conditions = [conditions_of("pretrain", dtype) for dtype in (torch.float32, torch.bfloat16)]
+    (table,) = measure_peers(workload_of("pretrain"), peers, SPECIFICATIONS["pretrain"], conditions)
+    assert [row.label for row in table.rows] == [
+        "packed, float32",
+        "masked_dense, float32",
+        "packed, bfloat16",
+        "masked_dense, bfloat16",
+    ]
+    assert not table.missing
+    errors = [row.gradient_error for row in table.rows]
+    assert max(errors[:2]) < 1e-5
+    assert min(errors[2:]) > 1e-4
+
+
+def test_a_peer_that_is_left_out_is_named_with_its_type(monkeypatch):
+    def fail(*arguments, **options):
+        raise RuntimeError("no such operator")
+
+    conditions = [conditions_of("pretrain", dtype) for dtype in (torch.float32, torch.bfloat16)]
+    monkeypatch.setattr("benchmarks.speed.measure.compare", fail)
+    (table,) = measure_peers(
+        workload_of("pretrain"), [PEERS["pretrain"]["packed"]], SPECIFICATIONS["pretrain"], conditions
+    )
+    assert [one.label for one in table.missing] == ["packed, float32", "packed, bfloat16"]
+
+
+def test_the_optimiser_of_a_step_is_fused(monkeypatch):
+    """Of every peer: it is not theirs."""
+    made = []
+    adamw = torch.optim.AdamW
+    monkeypatch.setattr(torch.optim, "AdamW", lambda *a, **options: made.append(options) or adamw(*a, **options))
+    peers = [PEERS["step"][name] for name in ("packed", "masked_dense")]
+    measure_peers(workload_of("step"), peers, SPECIFICATIONS["step"], [conditions_of("step")])
+    assert [options["fused"] for options in made] == [True, True]

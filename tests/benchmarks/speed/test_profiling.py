@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from benchmarks.speed.__main__ import main
-from benchmarks.speed.profiling import KINDS, PRODUCTS, REST, Profile, profile_calls, render
+from benchmarks.speed.profiling import KINDS, PRODUCTS, REST, Profile, profile_calls, render, training_step
 
 
 def test_products_are_counted_as_two_operations_a_cell():
@@ -56,3 +56,19 @@ def test_the_command_writes_the_page(tmp_path, capsys):
     assert page.strip() == capsys.readouterr().out.strip()
     for part in ("| all |", "masked_dense / packed", "--calls 1", "atto, 1 images"):
         assert part in page
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_forward_pass_of_a_step_computes_in_the_type_asked_for(dtype):
+    computed = []
+
+    class Loss(nn.Linear):
+        def forward(self, images, visible):
+            result = super().forward(images)
+            computed.append(result.dtype)
+            return (result.sum(),)
+
+    network = Loss(3, 4)
+    training_step(network, torch.randn(2, 3), None, dtype)()
+    assert computed == [dtype]
+    assert network.weight.dtype == torch.float32

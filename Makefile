@@ -89,13 +89,13 @@ test-libraries: .libraries/.installed .libraries-mmyolo/.installed
 	$(RUN) -m pip install --target $(@D) --no-deps -r $<
 	touch $@
 
-# Everything that is measured on a GPU, in ten minutes. It needs no network and no .venv: docs/benchmark.md.
+# Everything that is to be measured on a GPU, in ten minutes. It needs no network and no .venv: docs/benchmark.md.
 gpu:
 	$(PYTHON) -m benchmarks.gpu
 
-# Packages for `make gpu` on a machine without a network; they travel with the checkout. Left out: what was packed by
-# mistake (`tests` would hide ours), and mmpretrain's configs. transformers is hidden: mmengine imports it wherever it is
-# installed, which takes seconds, and nothing here needs it.
+# Packages for `make gpu` on a machine without a network; they travel with the checkout. What was packed by mistake is left
+# out: `tests` would hide ours. transformers is hidden: mmengine imports it wherever it is installed, which takes seconds,
+# and nothing here needs it.
 GPU_MACHINE := --python-version 3.12 --implementation cp $(addprefix --platform manylinux,_2_28_x86_64 _2_27_x86_64 2014_x86_64)
 
 gpu-packages: .gpu-packages/.installed
@@ -103,7 +103,7 @@ gpu-packages: .gpu-packages/.installed
 .gpu-packages/.installed: requirements/gpu.txt
 	rm -rf $(@D)
 	MMCV_WITH_OPS=0 $(PYTHON) -m pip install --target $(@D) --no-deps --no-compile $(GPU_MACHINE) -r $<
-	cd $(@D) && rm -rf bin docs tests yapftests mmpretrain/.mim
+	cd $(@D) && rm -rf bin docs tests yapftests
 	echo 'raise ImportError("hidden by make gpu-packages")' > $(@D)/transformers.py
 	touch $@
 

@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 LOWEST_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10) python3.10)
 LOWEST_VENV := .venv-lowest
 
-.PHONY: demo demo-quick demo-swap demo-swap-quick evidence evidence-quick test test-libraries test-lowest test-minkowski lint release install clean
+.PHONY: demo demo-quick demo-swap demo-swap-quick evidence evidence-quick test test-libraries test-lowest test-minkowski gpu gpu-packages gpu-packages-compiled lint release install clean
 
 install: $(VENV)/.installed
 
@@ -87,6 +87,31 @@ test-libraries: .libraries/.installed .libraries-mmyolo/.installed
 .libraries-mmyolo/.installed: requirements/mmyolo.txt requirements/libraries.txt $(VENV)/.installed
 	rm -rf $(@D)
 	$(RUN) -m pip install --target $(@D) --no-deps -r $<
+	touch $@
+
+# Everything that is to be measured on a GPU, in ten minutes. It needs no network and no .venv: docs/benchmark.md.
+gpu:
+	$(PYTHON) -m benchmarks.gpu
+
+# Packages for `make gpu` on a machine without a network; they travel with the checkout. What was packed by mistake is left
+# out: `tests` would hide ours. transformers is hidden: mmengine imports it wherever it is installed, which takes seconds,
+# and nothing here needs it.
+GPU_MACHINE := --python-version 3.12 --implementation cp $(addprefix --platform manylinux,_2_28_x86_64 _2_27_x86_64 2014_x86_64)
+
+gpu-packages: .gpu-packages/.installed
+
+.gpu-packages/.installed: requirements/gpu.txt
+	rm -rf $(@D)
+	MMCV_WITH_OPS=0 $(PYTHON) -m pip install --target $(@D) --no-deps --no-compile $(GPU_MACHINE) -r $<
+	cd $(@D) && rm -rf bin docs tests yapftests
+	echo 'raise ImportError("hidden by make gpu-packages")' > $(@D)/transformers.py
+	touch $@
+
+gpu-packages-compiled: .gpu-packages-compiled/.installed
+
+.gpu-packages-compiled/.installed: requirements/gpu-compiled.txt
+	rm -rf $(@D)
+	$(PYTHON) -m pip install --target $(@D) --no-deps --no-compile $(GPU_MACHINE) -r $<
 	touch $@
 
 lint: install

@@ -1,11 +1,12 @@
 """What every test may use: devices that are there, and real photographs that ship inside scikit-learn."""
 
 from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
 
 import pytest
 import torch
 from mmengine.visualization import Visualizer
-from sklearn.datasets import load_sample_images
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -38,10 +39,21 @@ def forget_visualizers() -> Iterator[None]:
         kinds += kind.__subclasses__()
 
 
+@cache
+def _pictures() -> Tensor:
+    """(2, 3, 427, 640): two photographs; where scikit-learn is missing, as `make gpu` allows, smooth random ones."""
+    if find_spec("sklearn") is None:
+        coarse = torch.randn(2, 3, 28, 41, generator=torch.Generator().manual_seed(0))
+        return F.interpolate(coarse, size=(427, 640), mode="bicubic")
+    from sklearn.datasets import load_sample_images
+
+    pictures = torch.stack([torch.from_numpy(image.copy()) for image in load_sample_images().images])
+    return pictures.permute(0, 3, 1, 2).float() / 64 - 2
+
+
 def photographs(num: int, channels: int = 3, size: tuple[int, int] = (96, 64)) -> Tensor:
     """(num, channels, height, width) crops of two photographs, about zero mean and unit variance, all different."""
-    pictures = torch.stack([torch.from_numpy(image.copy()) for image in load_sample_images().images])
-    pictures = pictures.permute(0, 3, 1, 2).float() / 64 - 2  # (2, 3, 427, 640)
+    pictures = _pictures()
     crops = []
     for i in range(num):
         top, left = 37 * i % 150, 53 * i % 260

@@ -5,6 +5,8 @@ import shlex
 
 import pytest
 
+from benchmarks.gpu import __main__ as gpu
+from benchmarks.gpu.steps import environment_step, list_steps
 from benchmarks.speed import __main__ as speed
 from benchmarks.speed.registry import PEERS
 from benchmarks.speed.report import HEADINGS
@@ -18,13 +20,26 @@ COMMANDS = [shlex.split(line, comments=True) for line in BLOCKS.splitlines() if 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_the_commands_are_understood(command):
-    python, *rest = command
-    assert python == "python"
+    program, *rest = command
+    if program == "make":
+        assert f"\n{rest[0]}:" in (ROOT / "Makefile").read_text()
+        return
+    assert program == "python"
     if rest[0] == "tools/benchmark.py":
         speed.parse_args(rest[1:])
     else:
         assert rest[:2] == ["-m", "benchmarks.swap"]
         swap.parse_args(rest[2:])
+
+
+def test_the_steps_on_a_gpu_are_those_that_are_run():
+    section = TEXT.split("### On a GPU")[1].split("###")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    steps = [environment_step("cuda"), *list_steps("cuda", False, ROOT)]
+    assert sorted(named) == sorted(step.name for step in steps)
+    for command in re.findall(r"`python3 -m benchmarks\.gpu (.*?)`", section):
+        gpu.parse_args(shlex.split(command))
 
 
 def test_links_lead_to_files():

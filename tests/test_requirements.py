@@ -19,11 +19,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOWEST_PYTHON = "3.10"
 
 
-def pinned(file: str) -> dict[str, str]:
-    """Package -> version, as the file pins it for the lowest Python."""
+def pinned(file: str, python: str = LOWEST_PYTHON) -> dict[str, str]:
+    """Package -> version, as the file pins it for a Python, the lowest unless told otherwise."""
     lines = [line.partition("#")[0].strip() for line in (ROOT / file).read_text().splitlines()]
     requirements = [Requirement(line) for line in lines if line]
-    environment = {**default_environment(), "python_version": LOWEST_PYTHON}
+    environment = {**default_environment(), "python_version": python}
     wanted = [one for one in requirements if one.marker is None or one.marker.evaluate(environment)]
     assert all(len(one.specifier) == 1 and str(one.specifier).startswith("==") for one in wanted), file
     return {one.name: str(one.specifier).removeprefix("==") for one in wanted}
@@ -50,6 +50,16 @@ def test_all_else_is_as_in_the_tested_set():
     differ = {name for name, number in LOWEST.items() if tested.get(name) != number}
     assert differ == {"torch", "torchvision"}
     assert tested.keys() - LOWEST.keys() == {"codespell", "mypy", "ruff", "twine"}  # which no test runs
+
+
+def test_what_a_gpu_machine_gets_is_as_in_the_tested_set():
+    tested = pinned("requirements.txt", "3.12")
+    travels = pinned("requirements/gpu.txt", "3.12") | pinned("requirements/gpu-compiled.txt", "3.12")
+    shared = travels.keys() & tested.keys()
+    assert len(shared) >= 7
+    # The torch that is there decides which torchvision; numpy, too, is the machine's.
+    assert {name for name in shared if travels[name] != tested[name]} == {"torchvision"}
+    assert not travels.keys() & {"torch", "numpy", "triton"}
 
 
 def test_what_is_installed_is_allowed():

@@ -13,6 +13,7 @@ after warm-up.
 """
 
 import argparse
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -24,9 +25,7 @@ import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missin
 from benchmarks.markdown import describe
 from benchmarks.speed.environment import describe_machine, describe_versions
 from benchmarks.speed.measure import Conditions, measure_peers
-from benchmarks.speed.overview import draw_overview
 from benchmarks.speed.page import RESULTS, read_results, write_tables
-from benchmarks.speed.plot import draw
 from benchmarks.speed.profiling import profile_calls, render, training_step
 from benchmarks.speed.registry import DIRECTIONS, PEERS, SPECIFICATIONS
 from benchmarks.speed.report import print_result
@@ -84,6 +83,12 @@ def _add_benchmark(command: argparse.ArgumentParser, name: str) -> None:
         metavar="S",
         help="calls are repeated so that a measurement lasts about so long (default: %(default)s)",
     )
+    command.add_argument(
+        "--prepare-seconds",
+        type=float,
+        metavar="S",
+        help="when to begin with no further peer of a table, and to time those that are ready (default: never)",
+    )
     command.add_argument("--threads", type=int, help="of the CPU; default: PyTorch's choice")
     command.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     command.add_argument("--plot", type=Path, metavar="FILE.png", help="throughput, or cost by visible patches")
@@ -111,7 +116,13 @@ def measure(args: argparse.Namespace, command: str) -> Result:
     device = torch.device(args.device)
     conditions = [
         Conditions(
-            DIRECTIONS[args.benchmark], DTYPES[dtype], args.compile, args.repeats, args.warm_up, args.least_seconds
+            DIRECTIONS[args.benchmark],
+            DTYPES[dtype],
+            args.compile,
+            args.repeats,
+            args.warm_up,
+            args.least_seconds,
+            math.inf if args.prepare_seconds is None else args.prepare_seconds,
         )
         for dtype in dict.fromkeys(args.dtype)
     ]
@@ -143,6 +154,9 @@ def profile(args: argparse.Namespace, command: str) -> str:
 
 def report(folder: Path, picture: Path | None) -> None:
     """Write the tables of the page, the plot of each result, and the picture for README if asked to, anew."""
+    from benchmarks.speed.overview import draw_overview
+    from benchmarks.speed.plot import draw
+
     page = folder / "README.md"
     results = read_results(folder)
     page.write_text(write_tables(page.read_text(), results))
@@ -170,6 +184,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json:
         result.write(args.json)
     if args.plot:
+        from benchmarks.speed.plot import draw  # Matplotlib is not on every machine with a GPU
+
         draw(result, args.plot)
     return int(any(one.failed for table in result.tables for one in table.missing))
 

@@ -1,5 +1,7 @@
 """One table: every peer on one workload, first checked, then timed in turn with the others."""
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -27,6 +29,8 @@ from benchmarks.speed.result import Measurement, NotTimed, Table
 from benchmarks.speed.timing import time_in_turn
 
 Forward = Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
+# Images that are compared with the specification in float32 on a GPU, where all of a batch of base would need 80 GiB.
+IMAGES_CHECKED_ON_GPU = 8
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Conditions:
         rounds: Number of measurements of each peer.
         warm_up: Number of calls before them.
         least_seconds: How long a measurement lasts at least, by repeated calls.
+        prepare_seconds: When no further peer of a table is built, compared or compiled; what is ready then is timed.
     """
 
     directions: tuple[str, ...]
@@ -48,6 +53,7 @@ class Conditions:
     rounds: int
     warm_up: int
     least_seconds: float
+    prepare_seconds: float = math.inf
 
     @property
     def dtype_name(self) -> str:
@@ -129,14 +135,22 @@ def measure_peers(
     # the rest in eager mode without a word.
     torch._dynamo.reset()
     with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
-        expected = Specification(workload, specification)
+        checked = Specification(to_check(workload), specification)
         prepared: list[PreparedPeer] = []
         left_out: list[NotTimed] = []
         for each in conditions:
-            ready, missing = prepare(workload, peers, expected, each)
+            ready, missing = prepare(workload, peers, checked, each)
             prepared += ready
             left_out += [replace(one, dtype=each.dtype_name) for one in missing] if len(conditions) > 1 else missing
         return [_measure(workload, prepared, left_out, name, conditions) for name in conditions[0].directions]
+
+
+def to_check(workload: Workload) -> Workload:
+    """Return what of a workload is compared with the specification: on a GPU its first images."""
+    if workload.images.device.type == "cpu":
+        return workload
+    visible = None if workload.visible is None else workload.visible[:IMAGES_CHECKED_ON_GPU]
+    return Workload(**{**vars(workload), "images": workload.images[:IMAGES_CHECKED_ON_GPU], "visible": visible})
 
 
 def prepare(
@@ -144,11 +158,16 @@ def prepare(
 ) -> tuple[list[PreparedPeer], list[NotTimed]]:
     """Build every peer and compare its numbers with the specification's.
 
+    The specification may have fewer images than the workload. Then peers are compared on these, and their compiled
+    forms, which are made for one number of images, with the peers themselves on all of them.
+
     Returns:
         Those that compute the right numbers, and those that do not or are not installed, with the reason.
     """
     prepared: list[PreparedPeer] = []
     left_out: list[NotTimed] = []
+    checked = len(specification.workload.images)
+    start = time.monotonic()
     for peer in peers:
         modes = [False, True] if conditions.compile and peer.compilable else [False]
         try:
@@ -157,15 +176,24 @@ def prepare(
             left_out.append(NotTimed(peer.name, False, str(error)))
             continue
         expected = specification.expected(peer)
+        some = images[:checked], None if visible is None else visible[:checked]
         for compiled in modes:
+            if time.monotonic() - start > conditions.prepare_seconds:
+                reason = f"not begun within the {conditions.prepare_seconds:g} seconds that there were to prepare"
+                left_out.append(NotTimed(peer.name, compiled, reason))
+                continue
             try:
                 if not compiled:
                     with exact_float32():
-                        found = run_once(network, network, images, visible)
+                        found = run_once(network, network, *some)
                     parity = compare(found, expected, FLOAT32_TOLERANCE, each_gradient=True)
-                forward = _compile(network) if compiled else network
+                elif checked < len(images):
+                    some = images, visible
+                    expected = _run_timed_form(prepared[-1], *some)
+                    torch.cuda.empty_cache()  # compiling takes a while, and other programs may want the memory
+                forward = compile_network(network) if compiled else network
                 ready = PreparedPeer(peer, compiled, network, forward, images, visible, parity, conditions)
-                _check_timed_form(ready, expected)
+                _check_timed_form(ready, expected, *some)
             except NumbersDiffer as error:
                 left_out.append(NotTimed(peer.name, compiled, str(error), failed=True))
                 break
@@ -178,12 +206,13 @@ def prepare(
     return prepared, left_out
 
 
-def _compile(network: Network) -> Forward:
+def compile_network(network: Network) -> Forward:
+    """Return the compiled form of a network that is timed."""
     # Random masks have to be those of eager mode, or the losses could not be compared.
     return torch.compile(network, dynamic=False, options={"fallback_random": True})
 
 
-def _check_timed_form(ready: PreparedPeer, expected: PassResult) -> None:
+def _check_timed_form(ready: PreparedPeer, expected: PassResult, images: Tensor, visible: Tensor | None) -> None:
     """Compare the numbers in the very form that is timed.
 
     Compiled, under autocast, and without gradients if the forward pass alone is timed.
@@ -191,17 +220,20 @@ def _check_timed_form(ready: PreparedPeer, expected: PassResult) -> None:
     conditions, device = ready.conditions, ready.images.device
     exact = conditions.dtype == torch.float32 and device.type == "cpu"
     tolerance = FLOAT32_TOLERANCE if exact else BFLOAT16_TOLERANCE
-
-    def forward(images: Tensor, visible: Tensor | None) -> tuple[Tensor, ...]:
-        with conditions.autocast(device):
-            return ready.forward(images, visible)
-
     if ready.compiled or not exact:  # else this is what was checked already
-        found = run_once(forward, ready.network, ready.images, ready.visible)
+        found = _run_timed_form(ready, images, visible)
         ready.parity = compare(found, expected, tolerance, each_gradient=exact)
     if "forward" in conditions.directions:
-        with torch.no_grad():
-            compare_outputs(ready.run_forward(), expected.outputs, tolerance)
+        with torch.no_grad(), conditions.autocast(device):
+            compare_outputs(ready.forward(images, visible), expected.outputs, tolerance)
+
+
+def _run_timed_form(ready: PreparedPeer, images: Tensor, visible: Tensor | None) -> PassResult:
+    def forward(images: Tensor, visible: Tensor | None) -> tuple[Tensor, ...]:
+        with ready.conditions.autocast(images.device):
+            return ready.forward(images, visible)
+
+    return run_once(forward, ready.network, images, visible)
 
 
 def _measure(

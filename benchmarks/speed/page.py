@@ -44,7 +44,7 @@ def render(results: dict[str, Result]) -> str:
 def _render_run(run: Run, result: Result | None) -> str:
     if result is None:
         return f"## {run.title}\n\n{NOT_YET} To measure it:\n\n```bash\n{run.command}\n```\n"
-    return _render_result(run.name, run.title, result)
+    return _render_result(run.name, run.heading(result.machine["gpu"]), result)
 
 
 def _render_result(name: str, title: str, result: Result) -> str:

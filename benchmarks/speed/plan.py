@@ -4,8 +4,6 @@ import shlex
 from dataclasses import dataclass
 
 RATIOS = "0.3 0.4 0.5 0.6 0.7 0.8 0.9"
-# Every peer is first compared with the specification in float32 at this size: base takes some 80 GiB then.
-H200_BATCH_SIZES = {"atto": 256, "tiny": 128, "base": 64}
 
 
 @dataclass(frozen=True)
@@ -14,7 +12,7 @@ class Run:
 
     Attributes:
         name: Name of its files in ``benchmarks/speed/results/``.
-        title: Its heading on the page.
+        title: Its heading on the page as long as nobody has measured it.
         arguments: Arguments of ``tools/benchmark.py``, without those that name files.
     """
 
@@ -27,15 +25,13 @@ class Run:
         file = f"benchmarks/speed/results/{self.name}"
         return f"python tools/benchmark.py {self.arguments} --json {file}.json --plot {file}.png"
 
+    def heading(self, gpu: str | None) -> str:
+        """Return its heading on the page, with the card that ran it."""
+        return self.title.replace("GPU", gpu, 1) if gpu else self.title
+
     @property
     def argv(self) -> list[str]:
         return shlex.split(self.command)[2:]
-
-
-def _on_h200(benchmark: str, arch: str) -> Run:
-    sizes = f"--arch {arch} --batch-size {H200_BATCH_SIZES[arch]}"
-    where = "--device cuda --dtype bfloat16 --compile"
-    return Run(f"h200_{benchmark}_{arch}", f"H200, bfloat16: {benchmark}, {arch}", f"{benchmark} {sizes} {where}")
 
 
 ON_CPU = "--threads 2 --repeats 5"
@@ -77,12 +73,35 @@ CPU_RUNS = (
         f"backbone --arch tiny --size 224 512 --batch-size 8 1 {ON_CPU}",
     ),
 )
+# What `make gpu` measures (benchmarks/gpu/), in minutes, on whatever card there is: the result names it.
+ON_GPU = "--device cuda --dtype bfloat16 --repeats 5 --least-seconds 0.3"
 GPU_RUNS = (
-    *(_on_h200(benchmark, arch) for benchmark in ("pretrain", "step") for arch in H200_BATCH_SIZES),
     Run(
-        "h200_backbone_tiny",
-        "H200, bfloat16: backbone, tiny",
-        "backbone --arch tiny --size 224 512 --batch-size 128 24 --device cuda --dtype bfloat16 --compile",
+        "gpu_step_tiny",
+        "GPU, bfloat16: training step, tiny",
+        f"step --arch tiny --batch-size 128 --compile --prepare-seconds 35 --peers packed masked_dense spark {ON_GPU}",
+    ),
+    Run(
+        "gpu_step_base",
+        "GPU, bfloat16: training step, base",
+        f"step --arch base --batch-size 64 --compile --prepare-seconds 55 --peers packed masked_dense {ON_GPU}",
+    ),
+    Run(
+        "gpu_pretrain_tiny",
+        "GPU, bfloat16: encoder, tiny",
+        "pretrain --arch tiny --batch-size 128 --compile --prepare-seconds 30 --peers packed masked_dense timm spark "
+        f"{ON_GPU}",
+    ),
+    Run(
+        "gpu_backbone_tiny",
+        "GPU, bfloat16: whole images, tiny",
+        "backbone --arch tiny --size 512 1024 --batch-size 16 4 --prepare-seconds 8 "
+        f"--peers ours timm timm_channels_last mmpretrain {ON_GPU}",
+    ),
+    Run(
+        "gpu_pretrain_base",
+        "GPU, bfloat16: encoder, base",
+        f"pretrain --arch base --batch-size 64 --prepare-seconds 15 --peers packed masked_dense timm spark {ON_GPU}",
     ),
 )
 PLAN: tuple[Run, ...] = (*CPU_RUNS, *GPU_RUNS)

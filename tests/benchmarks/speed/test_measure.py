@@ -1,10 +1,12 @@
 """The table of a workload: a peer that computes other numbers is found out, and is not timed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from benchmarks.speed import timm_peers
-from benchmarks.speed.measure import measure_peers, prepare
+from benchmarks.speed.measure import IMAGES_CHECKED_ON_GPU, measure_peers, prepare, to_check
 from benchmarks.speed.parity import BFLOAT16_TOLERANCE, Specification
 from benchmarks.speed.registry import PEERS, SPECIFICATIONS
 from tests.benchmarks.speed.examples import conditions_of, workload_of
@@ -52,6 +54,56 @@ def test_compiled_peers_are_checked_too(benchmark, monkeypatch):
     assert (missing.compiled, missing.failed) == (True, True)
     assert "differ by 0.5" in missing.reason
     assert calls[0]["options"] == {"fallback_random": True}
+
+
+def first_image(workload):
+    """The workload that a specification of fewer images has, as on a GPU."""
+    visible = None if workload.visible is None else workload.visible[:1]
+    return replace(workload, images=workload.images[:1], visible=visible)
+
+
+@pytest.mark.parametrize("benchmark", PEERS)
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_a_specification_of_fewer_images_will_do(benchmark, factor, monkeypatch):
+    """Peers are compared on those; compiled forms, which see all images, with the peers themselves."""
+    seen = []
+
+    def compiler(network, **options):
+        def forward(images, visible):
+            seen.append(len(images))
+            return tuple(output * factor for output in network(images, visible))
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    workload, peer = workload_of(benchmark), SPECIFICATIONS[benchmark]
+    specification = Specification(first_image(workload), peer)
+    prepared, missing = prepare(workload, [peer], specification, conditions_of(benchmark, compiled=True))
+    assert [len(result.outputs[0]) for result in specification.known.values() if result.outputs[0].ndim] in ([1], [])
+    assert [ready.compiled for ready in prepared] == ([False, True] if factor == 1 else [False])
+    assert [one.reason[:24] for one in missing] == ([] if factor == 1 else ["its outputs differ by 0.5"[:24]])
+    assert set(seen) == {2}
+    assert all(len(ready.images) == 2 for ready in prepared)
+
+
+def test_a_gpu_is_checked_on_few_images():
+    """With tensors that have no data: the device alone counts."""
+    workload = workload_of("pretrain", batch_size=12)
+    assert to_check(workload) is workload
+    elsewhere = replace(workload, images=workload.images.to("meta"), visible=workload.visible.to("meta"))
+    some = to_check(elsewhere)
+    assert len(some.images) == len(some.visible) == IMAGES_CHECKED_ON_GPU == 8
+    assert to_check(replace(elsewhere, visible=None)).visible is None
+
+
+def test_without_time_left_no_further_peer_is_begun():
+    workload, peers = workload_of("pretrain"), [PEERS["pretrain"][name] for name in ("packed", "timm")]
+    conditions = replace(conditions_of("pretrain", compiled=True), prepare_seconds=-1.0)
+    prepared, missing = prepare(workload, peers, Specification(workload, SPECIFICATIONS["pretrain"]), conditions)
+    assert prepared == []
+    assert [one.label for one in missing] == ["packed", "packed, compiled", "timm", "timm, compiled"]
+    assert not any(one.failed for one in missing)
+    assert missing[0].reason == "not begun within the -1 seconds that there were to prepare"
 
 
 def test_a_compiler_that_fails_is_told(monkeypatch):

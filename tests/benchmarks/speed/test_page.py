@@ -1,13 +1,14 @@
 """The page that is written from the results."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from benchmarks.markdown import END
 from benchmarks.speed.__main__ import main
-from benchmarks.speed.page import BEGIN, NOT_YET, RESULTS, deviation_from_line, read_results, write_tables
-from benchmarks.speed.plan import PLAN
+from benchmarks.speed.page import BEGIN, NOT_YET, RESULTS, deviation_from_line, read_results, render, write_tables
+from benchmarks.speed.plan import GPU_RUNS, PLAN
 from benchmarks.speed.result import NotTimed
 from tests.benchmarks.speed.examples import result, table
 from tests.test_structure import ROOT
@@ -37,6 +38,17 @@ def test_the_page_shows_what_is_measured_and_how_to_measure_the_rest(tmp_path):
     assert f"({RESULTS}/{name}.png)" in text
     again = write_tables(text, read_results(tmp_path))
     assert again == text
+
+
+def test_a_measured_run_is_named_after_its_card():
+    """And its measurement gives the numbers, whatever command the plan names today."""
+    run = GPU_RUNS[0]
+    measured = result(table(packed=[0.5, 0.5]))
+    measured = replace(measured, machine={**measured.machine, "gpu": "NVIDIA L40S"})
+    page = render({run.name: measured})
+    assert "## NVIDIA L40S, bfloat16: training step, tiny\n" in page
+    assert run.title not in page
+    assert GPU_RUNS[1].title in page
 
 
 def test_a_page_without_markers_is_refused():

@@ -87,8 +87,8 @@ def check_optimizer(config: Config) -> None:
             )
         if "fused" in optimizer and not _takes(found, "fused"):
             raise ValueError(
-                f"config {config.filename}: optim_wrapper.optimizer has fused={optimizer['fused']!r}, which {kind} does "
-                "not take: write optimizer=dict(_delete_=True, ...) to inherit nothing of another optimiser's."
+                f"config {config.filename}: optim_wrapper.optimizer has fused={optimizer['fused']!r}, which {kind} "
+                "does not take: write optimizer=dict(_delete_=True, ...) to inherit nothing of another optimiser's."
             )
 
 

@@ -16,13 +16,20 @@ from tests.tools.toy_pictures import CONFIG
 STEPS = 4
 
 
-def settings(work_dir, *, fused, **changes):
+def read_config(text, work_dir):
+    """The config of a run in that folder."""
     file = work_dir.with_suffix(".py")
-    file.write_text(CONFIG)
+    file.write_text(text)
     config = Config.fromfile(file)
-    config.optim_wrapper.optimizer.fused = fused
-    config.merge_from_dict({"work_dir": str(work_dir), "log_level": "WARNING", "train_cfg.max_iters": STEPS, **changes})
+    config.work_dir = str(work_dir)
     config.experiment_name = f"{work_dir.parent.name}_{work_dir.name}"  # mmengine wants another one for each run
+    return config
+
+
+def settings(work_dir, *, fused, **changes):
+    config = read_config(CONFIG, work_dir)
+    config.optim_wrapper.optimizer.fused = fused
+    config.merge_from_dict({"log_level": "WARNING", "train_cfg.max_iters": STEPS, **changes})
     return config
 
 

@@ -22,9 +22,11 @@ from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.necks import ContiguousMaps
 from cnxv2_mm.shipped import tell_mmengine
+from cnxv2_mm.training.compiling import CompileHook
 from cnxv2_mm.training.finite_check import FiniteCheckHook
 from cnxv2_mm.training.fsdp import FSDPStrategy, convnext_blocks
 from cnxv2_mm.training.layer_decay import LayerDecayOptimWrapperConstructor
+from cnxv2_mm.training.matmul_precision import MatmulPrecisionHook
 from cnxv2_mm.training.mixed_precision import CpuAmpOptimWrapper, Float32OutputHook
 from cnxv2_mm.training.monitoring.feature_probe import FeatureProbeHook
 from cnxv2_mm.training.monitoring.held_out_sampler import HeldOutSampler
@@ -35,6 +37,7 @@ from cnxv2_mm.version import __version__
 
 __all__ = [
     "FCMAE",
+    "CompileHook",
     "ContiguousMaps",
     "ConvNeXtV2",
     "CpuAmpOptimWrapper",
@@ -45,6 +48,7 @@ __all__ = [
     "Float32OutputHook",
     "HeldOutSampler",
     "LayerDecayOptimWrapperConstructor",
+    "MatmulPrecisionHook",
     "Pretrained",
     "ReconstructionLoss",
     "ReconstructionSheetHook",

@@ -82,10 +82,18 @@ class ConvNeXtV2Block(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Transform the cells ``x`` that ``layout`` describes; the result has the shape and layout of ``x``."""
+        return self.transform(x, layout, self.drop_path.draw(x, layout))
+
+    def transform(self, x: Tensor, layout: Layout, factors: Tensor | None) -> Tensor:
+        """Do all of :meth:`forward` but draw the ``factors`` of stochastic depth.
+
+        Blocks of one width differ in the rate of stochastic depth alone. So this part is compiled once for all of them
+        (``cnxv2_mm/training/compiling.py``).
+        """
         y = self._mlp(self.norm(layout.depthwise(x, self.dwconv)), layout)
         if self.gamma is not None:
             y = y * self.gamma
-        return x + self.drop_path(y, layout)
+        return x + (y if factors is None else y * factors.to(y.dtype))
 
     def _mlp(self, y: Tensor, layout: Layout) -> Tensor:
         """Apply linear, GELU, GRN, linear: as one operation (``cnxv2_mm/kernels/grn_mlp.py``) wherever that may be."""

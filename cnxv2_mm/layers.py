@@ -78,10 +78,23 @@ class DropPath(nn.Module):
 
     def forward(self, branch: Tensor, layout: "Layout") -> Tensor:
         """Drop the branch of whole images: ``layout`` knows which cells of ``branch`` belong to which image."""
+        factors = self.draw(branch, layout)
+        return branch if factors is None else branch * factors
+
+    def draw(self, like: Tensor, layout: "Layout") -> Tensor | None:
+        """Draw the factor of each image's branch: 0 to drop it, ``1 / (1 - rate)`` to keep it.
+
+        Args:
+            like: A tensor of the type and device of the branch.
+            layout: Knows the images.
+
+        Returns:
+            The factors, broadcastable to the cells; None if they are all 1.
+        """
         if not self.training or self.rate == 0.0:
-            return branch
-        keep = branch.new_empty(layout.num_images, 1).bernoulli_(1 - self.rate) / (1 - self.rate)
-        return branch * layout.per_image(keep)
+            return None
+        keep = like.new_empty(layout.num_images, 1).bernoulli_(1 - self.rate) / (1 - self.rate)
+        return layout.per_image(keep)
 
     def extra_repr(self) -> str:
         return f"rate={self.rate:.3g}"

@@ -3,8 +3,10 @@
 import difflib
 import inspect
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import mmengine
 from mmengine.config import Config
@@ -64,20 +66,36 @@ def check_names(config: Config) -> None:
 
 
 def check_optimizer(config: Config) -> None:
-    """Refuse an optimiser that no registry knows; mmengine would say "None is not a callable object".
+    """Refuse an optimiser that no registry knows, and one that cannot do the fused step which the config asks for.
+
+    mmengine would say "None is not a callable object". The recipes have ``fused=True``, so that a config that inherits
+    from one and changes the type alone has it too.
 
     Raises:
-        ValueError: The optimiser is unknown; the message gives the most similar known one.
+        ValueError: The optimiser is unknown; the message gives the most similar known one. Or it has no ``fused``.
     """
-    kind = ((config.get("optim_wrapper") or {}).get("optimizer") or {}).get("type")
-    if not isinstance(kind, str):
-        return
-    with OPTIMIZERS.switch_scope_and_registry(config.get("default_scope")) as registry:
-        if registry.get(kind) is not None:
-            return
-    near = difflib.get_close_matches(kind, OPTIMIZERS.module_dict, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "custom_imports must import the module that registers it."
-    raise ValueError(f"config {config.filename}: optim_wrapper.optimizer.type={kind!r} is no known optimiser; {hint}")
+    optimizer = (config.get("optim_wrapper") or {}).get("optimizer") or {}
+    kind = optimizer.get("type")
+    if isinstance(kind, str):
+        with OPTIMIZERS.switch_scope_and_registry(config.get("default_scope")) as registry:
+            found = registry.get(kind)
+        if found is None:
+            near = difflib.get_close_matches(kind, OPTIMIZERS.module_dict, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "custom_imports must import the module that registers it."
+            raise ValueError(
+                f"config {config.filename}: optim_wrapper.optimizer.type={kind!r} is no known optimiser; {hint}"
+            )
+        if "fused" in optimizer and not _takes(found, "fused"):
+            raise ValueError(
+                f"config {config.filename}: optim_wrapper.optimizer has fused={optimizer['fused']!r}, which {kind} "
+                "does not take: write optimizer=dict(_delete_=True, ...) to inherit nothing of another optimiser's."
+            )
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    """Return whether a function or class has a parameter of that name, or takes any."""
+    parameters = inspect.signature(function).parameters
+    return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
 def check_generation(config: Config, file: Path) -> None:

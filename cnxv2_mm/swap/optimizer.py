@@ -54,7 +54,7 @@ def use_adamw(config: Config, backbone_params: Sequence[str], freeze: bool = Fal
         images, source = _images_per_step(config)
         base, what = (FROZEN_LR, "for neck and heads alone") if freeze else (BASE_LR, "with layer decay")
         lr = _two_digits(base * math.sqrt(images / BASE_IMAGES))
-        optimizer = {"type": "AdamW", "lr": lr, "betas": (0.9, 0.999), "weight_decay": WEIGHT_DECAY}
+        optimizer = {"type": "AdamW", "lr": lr, "betas": (0.9, 0.999), "weight_decay": WEIGHT_DECAY, "fused": True}
         notes.append(
             f"optimiser: AdamW {what} replaces {type_name(old)}; its learning rate is {lr:g} = {base:g} x "
             f"sqrt({images} / {BASE_IMAGES}) for {images} images per step (known from {source})"

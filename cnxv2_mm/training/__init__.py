@@ -12,7 +12,10 @@ The files, in the order to read them. From the command to a runner:
 What a config may name:
 
 - ``layer_decay.py``: a learning rate for each layer, and which parameters have no weight decay
+- ``fused_step.py``: the optimiser's fused step, which outlasts the loading of an older state
 - ``warmup_cosine.py``: a learning-rate schedule for a training of any length
+- ``matmul_precision.py``: how exactly a GPU multiplies matrices of float32
+- ``compiling.py``: ``torch.compile`` of the forward pass, or of each block
 - ``fsdp.py``: fully sharded training, whose checkpoints load anywhere
 
 What is checked before and during a run:

@@ -113,7 +113,8 @@ class FiniteCheckHook(Hook):
         step = runner.iter + 1
         values = ", ".join(f"{name}={value}" for name, value in bad.items())
         files, broken = files_of(data_batch)
-        if hasattr(runner.optim_wrapper, "loss_scaler") and self.skipped < _SKIPPED_STEPS:
+        scaler = getattr(runner.optim_wrapper, "loss_scaler", None)
+        if scaler is not None and scaler.is_enabled() and self.skipped < _SKIPPED_STEPS:
             self.skipped += 1
             print_log(
                 f"step {step}: {values}; loss scaling skips the step ({self.skipped} in a row, {_SKIPPED_STEPS} are "

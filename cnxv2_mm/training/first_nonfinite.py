@@ -38,7 +38,7 @@ class FirstNonFinite:
     """Finds, during a training, the first module whose output is not finite.
 
     Not found are: a module of a model whose processes compute one forward pass together (FSDP, synchronised batch
-    norm), and of a model that mmengine compiles.
+    norm), and of a model whose whole step mmengine compiles (``compile`` in other tools than ours).
     """
 
     def __init__(self) -> None:
@@ -138,7 +138,8 @@ def _search(runner: Runner, batch: Any) -> FirstModule:
         return FirstModule("not known (with synchronised batch norm no process can run the model alone)")
     watched = [module.register_forward_hook(_check(name), with_kwargs=True) for name, module in model.named_modules()]
     try:
-        with torch.no_grad(), runner.optim_wrapper.optim_context(model):
+        # What the compiler made of a module does not call hooks that came later.
+        with torch.compiler.set_stance("force_eager"), torch.no_grad(), runner.optim_wrapper.optim_context(model):
             model._run_forward(model.data_preprocessor(batch, True), mode="loss")
     except _Found as found:
         return found.module

@@ -22,6 +22,7 @@ from torch import nn
 from cnxv2_mm.checkpoints.wrappers import without_wrappers
 from cnxv2_mm.layer_depth import STRATEGIES
 from cnxv2_mm.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from cnxv2_mm.training.fused_step import keep_implementation
 
 _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 _MATRIX_OWNERS = (nn.Linear, nn.Embedding, nn.modules.conv._ConvNd)
@@ -127,6 +128,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         wrapper = super().__call__(model)
         # A further group of mmengine's, without parameters, for its log only.
         wrapper.base_param_settings = None
+        keep_implementation(wrapper.optimizer)
         return wrapper
 
     def add_params(self, params: list[dict], module: nn.Module) -> None:

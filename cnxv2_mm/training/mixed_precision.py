@@ -1,11 +1,13 @@
 """Mixed precision (``--amp``), with and without a GPU, and what must stay in float32."""
 
+import logging
+import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -73,9 +75,12 @@ def _to_float32(output: Any) -> Any:
 
 
 def use_amp(config: Config) -> None:
-    """Change a config so that it trains in mixed precision.
+    """Change a config so that it trains in mixed precision, and log in one line how.
 
-    A config that already does keeps its data type. On a CPU the data type is always bfloat16.
+    A config that states its data type, or already trains in mixed precision, keeps it. Others get bfloat16 without loss
+    scaling, and on CUDA devices that compute bfloat16 in float32 (compute capability below 8.0) float16 with dynamic
+    loss scaling. On a CPU the data type is always bfloat16; on a processor without instructions for it this is slow,
+    and the log warns.
 
     Args:
         config: A whole config; edited in place.
@@ -97,9 +102,40 @@ def use_amp(config: Config) -> None:
             wrapper.pop(option, None)
         wrapper.type = "cnxv2_mm.CpuAmpOptimWrapper"
         print_log("--amp on the CPU: autocast to dtype='bfloat16', without loss scaling.", logger="current")
-    elif kind is OptimWrapper:
+        if not cpu_computes_bfloat16():
+            print_log(
+                "--amp: this processor has no instructions for bfloat16 (AVX512-BF16, AMX), so that it is slower than "
+                "float32: drop --amp.",
+                logger="current",
+                level=logging.WARNING,
+            )
+        return
+    if kind is OptimWrapper:
         wrapper.type = "AmpOptimWrapper"
+        if "dtype" not in wrapper:
+            _choose_type(wrapper)
         wrapper.setdefault("loss_scale", "dynamic")
+    scale, dtype = wrapper.get("loss_scale", "dynamic"), wrapper.get("dtype") or "float16"  # mmengine's defaults
+    print_log(f"--amp: autocast to dtype={str(dtype)!r}, loss_scale={scale!r}.", logger="current")
+
+
+def _choose_type(wrapper: ConfigDict) -> None:
+    """Set the data type that suits the accelerator, and the loss scaling that suits the type."""
+    if torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False):
+        wrapper.dtype = "bfloat16"
+        wrapper.setdefault("loss_scale", ConfigDict(enabled=False))
+    else:
+        wrapper.dtype = "float16"
+
+
+def cpu_computes_bfloat16() -> bool:
+    """Return whether the processor has instructions for products in bfloat16.
+
+    PyTorch's public query for it is younger than the oldest PyTorch that we promise.
+    """
+    if platform.machine() in ("x86_64", "AMD64"):
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def check_amp_device(config: Config) -> None:

@@ -7,6 +7,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from cnxv2_mm.training.compiling import use_compile_hook
 from cnxv2_mm.training.data_check.samples import check_samples
 from cnxv2_mm.training.finite_check import add_finite_check
 from cnxv2_mm.training.fsdp import check_hooks
@@ -27,6 +28,7 @@ def build_runner(config: Config) -> Runner:
         ValueError: The config averages weights under FSDP.
     """
     check_hooks(config)
+    use_compile_hook(config)
     if "runner_type" in config:
         config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly
     runner = RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)

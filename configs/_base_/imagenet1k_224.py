@@ -53,5 +53,9 @@ test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 val_cfg = dict()
 test_cfg = dict()
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=3, save_best="accuracy/top1"))  # [C]: 3, and the best
+default_hooks = dict(
+    checkpoint=dict(max_keep_ckpts=3, save_best="accuracy/top1"),  # [C]: 3, and the best
+    # [ours]: TF32, which PyTorch 1.7 to 1.11 multiplied by default, among them the 1.8 of [P]
+    matmul_precision=dict(type="cnxv2_mm.MatmulPrecisionHook", precision="high"),
+)
 randomness = dict(seed=0, diff_rank_seed=True)  # [C]: seed 0 + rank

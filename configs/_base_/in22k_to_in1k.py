@@ -6,7 +6,7 @@ model = dict(train_cfg=None)  # [P13]: neither mixup nor cutmix; smoothing 0.1 a
 lr = 2.5e-5 * 512 / 256  # [P13]
 optim_wrapper = dict(
     type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-8),  # [P13], eps [C]
+    optimizer=dict(type="AdamW", lr=lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-8, fused=True),  # [P13], eps [C]
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=0.8, strategy="group"),  # [P13]; [ours]: its type is that on ImageNet-1K
 )

@@ -122,8 +122,9 @@ test_evaluator = val_evaluator
 
 optim_wrapper = dict(
     type="AmpOptimWrapper",  # [MS]
+    dtype="float16",  # [MS], by mmengine's default; its loss scale is found dynamically
     # lr swept over 1e-4, 2e-4, 3e-4 [P A.4]; [V1] 1e-4, its betas
-    optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05),
+    optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05, fused=True),
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     # [V1] [MS]: 0.9 by stage, of 12 layers for base to huge, of 6 for tiny. [P A.4]: "layer-wise", swept over 0.8, 0.9.
     paramwise_cfg=dict(layer_decay_rate=0.9, strategy="stage"),

@@ -20,4 +20,4 @@ model = dict(
     decode_head=dict(in_channels=[352, 704, 1408, 2816]),
     auxiliary_head=dict(in_channels=1408),
 )
-optim_wrapper = dict(dtype="bfloat16", loss_scale=1.0)  # [ours], as for large
+optim_wrapper = dict(dtype="bfloat16", loss_scale=dict(enabled=False))  # [ours], as for large

@@ -20,4 +20,4 @@ model = dict(
     auxiliary_head=dict(in_channels=768),
 )
 # [V1] has fp16 off in this size. [ours]: bfloat16, which has float32's range and needs no loss scaling.
-optim_wrapper = dict(dtype="bfloat16", loss_scale=1.0)
+optim_wrapper = dict(dtype="bfloat16", loss_scale=dict(enabled=False))

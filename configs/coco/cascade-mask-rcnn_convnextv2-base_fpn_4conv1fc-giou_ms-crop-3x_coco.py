@@ -27,7 +27,8 @@ model = dict(
     neck=dict(in_channels=[128, 256, 512, 1024]),
 )
 optim_wrapper = dict(
-    optimizer=dict(lr=2e-4),  # [V1] B, 1K; AdamW, betas 0.9 and 0.999, decay 0.05
+    dtype="float16",  # [V1] as in mmdetection, by mmengine's default; its loss scale is found dynamically
+    optimizer=dict(lr=2e-4, fused=True),  # [V1] B, 1K; AdamW, betas 0.9 and 0.999, decay 0.05
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(_delete_=True, layer_decay_rate=0.8, strategy="group"),  # [V1] B, 1K: layer_wise
 )

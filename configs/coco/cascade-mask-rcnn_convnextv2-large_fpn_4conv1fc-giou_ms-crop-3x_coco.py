@@ -21,7 +21,7 @@ model = dict(
 optim_wrapper = dict(
     # [V1] has fp16 off in this size. [ours]: bfloat16, but boxes and the maps that they pool in float32
     dtype="bfloat16",
-    loss_scale=1.0,
+    loss_scale=dict(enabled=False),
     optimizer=dict(lr=1e-4),  # [V1] L, 22K
     paramwise_cfg=dict(layer_decay_rate=0.7),  # [V1] L, 22K
 )

@@ -31,6 +31,7 @@ model = dict(
 # AdamW, 1e-4, weight decay 1e-4, clipping at 0.1 [MD] [DX]. There the backbone learns at a tenth; here at 0.8 ** 18 ...
 # 0.8 from the first to the last of 18 blocks [ours], whose geometric mean, 0.8 ** 9.5 = 0.12, is about that tenth.
 optim_wrapper = dict(
+    optimizer=dict(fused=True),
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(_delete_=True, layer_decay_rate=0.8, strategy="single"),
 )

@@ -53,7 +53,8 @@ train_dataloader = dict(batch_size=4, num_workers=8, dataset=dict(pipeline=train
 optim_wrapper = dict(
     _delete_=True,
     type="AmpOptimWrapper",  # [MD]
-    optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05),  # [P A.3], betas [MD]
+    dtype="float16",  # [MD], by mmengine's default; its loss scale is found dynamically
+    optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05, fused=True),  # [P A.3], betas [MD]
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     # Swept over 0.9 and 0.95 [P A.3]; 0.95 with mmdet's layer_wise [MD], which is called group here.
     paramwise_cfg=dict(layer_decay_rate=0.95, strategy="group"),

@@ -20,5 +20,5 @@ model = dict(
 )
 train_dataloader = dict(batch_size=1)
 # [ours], as for large: bfloat16, but boxes and the maps that they pool in float32
-optim_wrapper = dict(dtype="bfloat16", loss_scale=1.0)
+optim_wrapper = dict(dtype="bfloat16", loss_scale=dict(enabled=False))
 custom_hooks = [dict(type="cnxv2_mm.Float32OutputHook", part="neck")]

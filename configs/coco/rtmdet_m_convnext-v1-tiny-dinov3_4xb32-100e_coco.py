@@ -32,7 +32,7 @@ model = dict(
 )
 lr = 1e-3  # [MD] for 128 images; [V1] has one rate for T and B, too
 optim_wrapper = dict(
-    optimizer=dict(lr=lr),
+    optimizer=dict(lr=lr, fused=True),
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     # [MD] has [V1]'s decay of B, 0.8 in 12 groups. [V1]'s of T is 0.7 in 6: the stem learns at 0.08 of the heads' rate,
     # there at 0.06.

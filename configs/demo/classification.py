@@ -58,7 +58,7 @@ test_dataloader, test_evaluator = val_dataloader, val_evaluator
 
 optim_wrapper = dict(
     # [ours]: in so few steps a beta of 0.999 would still remember the first
-    optimizer=dict(type="AdamW", lr=2e-3, betas=(0.9, 0.99), weight_decay=0.05),
+    optimizer=dict(type="AdamW", lr=2e-3, betas=(0.9, 0.99), weight_decay=0.05, fused=True),
     clip_grad=dict(max_norm=1.0),
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=0.98),  # [ours]: the paper's atto has 0.9 and 600 epochs

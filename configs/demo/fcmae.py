@@ -65,7 +65,8 @@ val_evaluator = dict(type="cnxv2_mm.ReconstructionLoss")
 test_dataloader, test_evaluator = val_dataloader, val_evaluator
 
 optim_wrapper = dict(
-    optimizer=dict(type="AdamW", lr=2e-3, betas=(0.9, 0.95), weight_decay=0.05),  # betas, decay [P]; rate [ours]
+    # betas, decay [P]; rate [ours]
+    optimizer=dict(type="AdamW", lr=2e-3, betas=(0.9, 0.95), weight_decay=0.05, fused=True),
     clip_grad=dict(max_norm=1.0),  # [ours]: the rate is high
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=1.0),  # none: only for its rule that vectors are not decayed

@@ -79,7 +79,7 @@ val_evaluator = dict(
 test_dataloader, test_evaluator = val_dataloader, val_evaluator
 
 optim_wrapper = dict(
-    optimizer=dict(type="AdamW", lr=1e-3, betas=(0.9, 0.99), weight_decay=0.05),
+    optimizer=dict(type="AdamW", lr=1e-3, betas=(0.9, 0.99), weight_decay=0.05, fused=True),
     clip_grad=dict(max_norm=10.0),
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=0.95),

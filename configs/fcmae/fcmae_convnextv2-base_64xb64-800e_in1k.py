@@ -53,7 +53,7 @@ train_dataloader = dict(
 
 optim_wrapper = dict(
     type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=1.5e-4 * 4096 / 256, betas=(0.9, 0.95), weight_decay=0.05),  # [P8]
+    optimizer=dict(type="AdamW", lr=1.5e-4 * 4096 / 256, betas=(0.9, 0.95), weight_decay=0.05, fused=True),  # [P8]
     # [ours]: vectors (GRN's too) are not decayed; [C] decays GRN and the mask token in pre-training.
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=1.0),
@@ -66,5 +66,7 @@ auto_scale_lr = dict(base_batch_size=4096)
 default_hooks = dict(
     logger=dict(interval=50),
     checkpoint=dict(interval=20, max_keep_ckpts=2),
+    # [ours]: TF32, which PyTorch 1.7 to 1.11 multiplied by default, among them the 1.8 of [P]
+    matmul_precision=dict(type="cnxv2_mm.MatmulPrecisionHook", precision="high"),
 )
 randomness = dict(seed=0, diff_rank_seed=True)  # [C]: seed 0 + rank; each GPU draws its own masks

@@ -11,4 +11,4 @@ The other tags are those of fcmae_convnextv2-base_64xb64-800e_in1k.py.
 
 _base_ = "./fcmae_convnextv2-base_64xb64-1600e_in1k.py"
 
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16", loss_scale=1.0)
+optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16", loss_scale=dict(enabled=False))

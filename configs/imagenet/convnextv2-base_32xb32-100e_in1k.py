@@ -20,7 +20,7 @@ model = dict(backbone=dict(drop_path_rate=0.1, init_cfg=weights))  # [P11]
 lr = 6.25e-4 * 1024 / 256
 optim_wrapper = dict(
     type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.05),  # [P11], eps [C]
+    optimizer=dict(type="AdamW", lr=lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.05, fused=True),  # [P11], eps [C]
     constructor="cnxv2_mm.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=0.6, strategy="group"),  # [P11]; group for base and large [P A.2]
 )

@@ -123,3 +123,15 @@ def test_an_unknown_optimiser_is_refused(scope):
         check_optimizer(config("Adamm"))
     with pytest.raises(ValueError, match="is no known optimiser; custom_imports must import"):
         check_optimizer(config("Xyzzy"))
+
+
+def test_an_optimiser_without_a_fused_step_is_refused_one():
+    """What a config inherits that changes the type of a recipe's optimiser alone."""
+
+    def config(kind):
+        return Config({"optim_wrapper": {"optimizer": {"type": kind, "lr": 0.1, "fused": True}}})
+
+    for kind in ("AdamW", "Adam", "SGD", "torch.optim.AdamW"):
+        check_optimizer(config(kind))
+    with pytest.raises(ValueError, match=r"has fused=True, which Rprop does not take: write optimizer=dict\(_delete_"):
+        check_optimizer(config("Rprop"))

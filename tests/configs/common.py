@@ -56,9 +56,13 @@ def build_model(model: dict, scope: str) -> nn.Module:
 
 
 def optimizer_groups(model: nn.Module, optim_wrapper: dict, scope: str) -> list[dict]:
-    """What the configured constructor makes of the model; mixed precision, which needs a GPU, is left out."""
+    """What the configured constructor makes of the model.
+
+    Mixed precision, which needs a GPU, and the fused step, which the meta device does not have, are left out.
+    """
     init_default_scope(scope)
     plain = {k: v for k, v in optim_wrapper.items() if k not in ("dtype", "loss_scale")}
+    plain["optimizer"] = {k: v for k, v in plain["optimizer"].items() if k != "fused"}
     return build_optim_wrapper(model, ConfigDict(plain, type="OptimWrapper")).optimizer.param_groups
 
 

@@ -31,7 +31,8 @@ def config(optimizer=None, schedulers=(WARMUP, STEPS), filename=None, **others):
 def test_the_rate_follows_the_root_of_the_images_per_step(others, images, rate):
     cfg = config(**others)
     notes = use_adamw(cfg, ())
-    assert cfg.optim_wrapper.optimizer == {"type": "AdamW", "lr": rate, "betas": (0.9, 0.999), "weight_decay": 0.05}
+    values = {"type": "AdamW", "lr": rate, "betas": (0.9, 0.999), "weight_decay": 0.05, "fused": True}
+    assert cfg.optim_wrapper.optimizer == values
     assert rate == pytest.approx(1e-4 * (images / 16) ** 0.5, rel=0.01)
     assert f"{images} images per step" in notes[0]
     # What --auto-scale-lr divides by is what the rate was computed for.

@@ -12,6 +12,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, HOOKS
 from mmengine.structures import BaseDataElement
+from torch._dynamo.utils import counters
 
 import cnxv2_mm  # noqa: F401  (registers)
 from cnxv2_mm.masking import random_visible
@@ -52,6 +53,22 @@ class MaskedPictures(BaseDataset):
 
     def prepare_data(self, idx):
         return {key: value for key, value in self.get_data_info(idx).items() if key != "sample_idx"}
+
+
+@DATASETS.register_module(force=True)
+class Pictures(MaskedPictures):
+    """The same crops, for which the model draws the masks."""
+
+    def load_data_list(self):
+        return [{"inputs": image, "data_samples": BaseDataElement()} for image in photographs(32)]
+
+
+@HOOKS.register_module(force=True)
+class ReportCompiled(Hook):
+    """Writes how many graphs the compiler has seen into the working folder."""
+
+    def after_train(self, runner):
+        (Path(runner.work_dir) / f"graphs_{runner.rank}.txt").write_text(str(counters["stats"]["unique_graphs"]))
 
 
 @HOOKS.register_module(force=True)

@@ -176,7 +176,7 @@ def test_what_is_infinite_by_design_is_let_alone(tmp_path):
 class ScaledSteps(OptimWrapper):
     """Loss scaling without a GPU: as GradScaler does, it takes no step whose gradients are not finite."""
 
-    loss_scaler = "present"
+    loss_scaler = torch.amp.GradScaler("cpu")
 
     def step(self, **kwargs):
         gradients = [p.grad for group in self.optimizer.param_groups for p in group["params"]]
@@ -197,6 +197,16 @@ def test_loss_scaling_may_skip_five_steps_in_a_row(tmp_path, steps, last):
             runner.train()
     log = next((tmp_path / "run").glob("*/*.log")).read_text()
     assert "step 2: loss=nan; loss scaling skips the step (1 in a row, 5 are allowed)" in log
+
+
+def test_a_scaler_that_is_switched_off_skips_nothing(tmp_path):
+    """bfloat16 has ``loss_scale=dict(enabled=False)``: its first such step makes the weights NaN."""
+    runner = digits(tmp_path)
+    runner.optim_wrapper = ScaledSteps(torch.optim.SGD(runner.model.parameters(), lr=0.1))
+    runner.optim_wrapper.loss_scaler = torch.amp.GradScaler("cpu", enabled=False)
+    runner.register_hook(At([2], poison_images))
+    with pytest.raises(FloatingPointError, match="step 2: loss=nan"):
+        runner.train()
 
 
 def test_a_config_may_name_the_hook_itself(tmp_path):

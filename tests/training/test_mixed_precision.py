@@ -1,5 +1,6 @@
 """``--amp``; on the CPU the forward pass is in bfloat16, everything that is kept in float32."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,15 +12,78 @@ from mmengine.registry import Registry
 from torch import nn
 
 from cnxv2_mm.training import mixed_precision
-from cnxv2_mm.training.mixed_precision import Float32OutputHook, check_amp_device, use_amp
+from cnxv2_mm.training.mixed_precision import (
+    Float32OutputHook,
+    check_amp_device,
+    cpu_computes_bfloat16,
+    use_amp,
+)
 
 
-def test_amp_where_there_is_an_accelerator(monkeypatch):
-    monkeypatch.setattr(mixed_precision, "get_device", lambda: "cuda")
+@pytest.fixture
+def card(monkeypatch):
+    """A CUDA device of a compute capability, as far as ``torch.cuda`` is asked about one."""
+
+    def card(major):
+        monkeypatch.setattr(mixed_precision, "get_device", lambda: "cuda")
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(major=major))
+
+    return card
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    lines = []
+    monkeypatch.setattr(mixed_precision, "print_log", lambda text, **kwargs: lines.append(text))
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("major", "dtype", "scale"), [(7, "float16", "dynamic"), (8, "bfloat16", {"enabled": False}), (9, "bfloat16", ...)]
+)
+def test_the_data_type_is_the_best_that_the_card_computes(major, dtype, scale, card, logged):
+    """Cards below capability 8.0 multiply bfloat16 as float32; those have float16, whose range needs loss scaling."""
+    card(major)
+    scale = {"enabled": False} if scale is ... else scale
     config = Config({"optim_wrapper": {"type": "OptimWrapper", "optimizer": {"type": "SGD"}}})
     use_amp(config)
-    assert (config.optim_wrapper.type, config.optim_wrapper.loss_scale) == ("AmpOptimWrapper", "dynamic")
+    expected = {"type": "AmpOptimWrapper", "dtype": dtype, "loss_scale": scale, "optimizer": {"type": "SGD"}}
+    assert config.optim_wrapper == expected
+    assert logged == [f"--amp: autocast to dtype={dtype!r}, loss_scale={scale!r}."]
+    assert torch.amp.GradScaler("cpu", **(scale if isinstance(scale, dict) else {})).is_enabled() == (major == 7)
 
+
+def test_a_config_that_states_its_type_keeps_it(card, logged):
+    card(9)
+    stated = Config({"optim_wrapper": {"type": "OptimWrapper", "dtype": "float16"}})
+    use_amp(stated)
+    assert stated.optim_wrapper == {"type": "AmpOptimWrapper", "dtype": "float16", "loss_scale": "dynamic"}
+    mmdets = Config({"optim_wrapper": {"type": "AmpOptimWrapper"}})  # as mmdetection's configs have it
+    use_amp(mmdets)
+    assert mmdets.optim_wrapper == {"type": "AmpOptimWrapper"}
+    assert logged == ["--amp: autocast to dtype='float16', loss_scale='dynamic'."] * 2
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_processor_without_bfloat16_is_warned_of(fast, monkeypatch, logged):
+    monkeypatch.setattr(mixed_precision, "get_device", lambda: "cpu")
+    monkeypatch.setattr(mixed_precision, "cpu_computes_bfloat16", lambda: fast)
+    use_amp(Config({"optim_wrapper": {"type": "OptimWrapper"}}))
+    assert len([line for line in logged if "no instructions for bfloat16 (AVX512-BF16, AMX)" in line]) == (not fast)
+
+
+def test_what_the_processor_computes_is_what_the_kernel_lists():
+    """The oracle are Linux's flags; other systems have none."""
+    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").is_file() else []
+    if "flags" in flags:  # an x86 processor
+        assert cpu_computes_bfloat16() == ("avx512_bf16" in flags or "amx_tile" in flags)
+    assert isinstance(cpu_computes_bfloat16(), bool)
+
+
+def test_amp_where_there_is_an_accelerator(monkeypatch, card):
+    card(8)
     config = Config({"optim_wrapper": {"type": "AmpOptimWrapper", "dtype": "bfloat16", "loss_scale": 512.0}})
     use_amp(config)
     check_amp_device(config)

@@ -1,0 +1,15 @@
+"""Triton's programs compute what PyTorch's operations do, in Triton's interpreter: runs ``tests/kernels/triton``."""
+
+import os
+import subprocess
+import sys
+
+from tests.test_structure import ROOT
+
+
+def test_the_programs_pass_their_tests_in_the_interpreter():
+    command = [sys.executable, "-m", "pytest", "tests/kernels/triton", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment.pop("CNXV2_MM_TRITON", None)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -54,7 +54,12 @@ def may_be_differentiated_again() -> bool:
 
 def runs_triton(x: Tensor) -> bool:
     """Whether our Triton kernels run on ``x``, or on what autocast, where it is on, makes of it."""
-    return x.dtype in TRITON_TYPES and _device_runs_triton(x.device.type, x.device.index)
+    return x.dtype in TRITON_TYPES and device_runs_triton(x.device)
+
+
+def device_runs_triton(device: torch.device) -> bool:
+    """Whether our Triton kernels run on a device."""
+    return _device_runs_triton(device.type, device.index)
 
 
 # For the compiler: the answer does not change while a program runs.

@@ -15,16 +15,18 @@ class TestPacked(MaskedLayoutContract):
 
 def test_each_stage_holds_exactly_the_visible_cells():
     visible = random_visible(3, (3, 2), 2)
-    layout = Packed.of_patches(visible, 2, 64)
-    for stage, cells_per_patch in enumerate([16, 8, 4, 2]):
+    tiles = Packed.of_patches(visible, 2, 64).tiles
+    for cells_per_patch in (16, 8, 4, 2):
         expected = enlarge(visible, cells_per_patch).flatten().nonzero().flatten()
-        assert torch.equal(layout.places[stage].sort().values, expected)
+        assert torch.equal(Packed(tiles).places.sort().values, expected)
+        tiles = tiles.halved()
 
 
 def test_the_children_of_a_cell_follow_one_another():
-    layout = Packed.of_patches(random_visible(2, (3, 3), 4), 4, 32)
-    for stage, width in enumerate([24, 12, 6]):
-        fine, coarse = layout.places[stage].view(-1, 4), layout.places[stage + 1]
+    tiles = Packed.of_patches(random_visible(2, (3, 3), 4), 4, 32).tiles
+    for width in (24, 12, 6):
+        fine, coarse = tiles.places().view(-1, 4), tiles.halved().places()
+        tiles = tiles.halved()
         height = width
         image, row, column = (
             coarse // (height * width // 4),

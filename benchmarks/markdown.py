@@ -1,25 +1,30 @@
 """Pages of Markdown of which a command writes one part: the lines between two markers, tables, machine and versions."""
 
+import re
 from collections.abc import Mapping, Sequence
 
+BEGINNING = "<!-- Written by "
 END = "<!-- End of what the command writes. -->"
 
 
 def begin(command: str) -> str:
     """Return the marker above what a command writes."""
-    return f"<!-- Written by `{command}`; do not edit between these lines. -->"
+    return f"{BEGINNING}`{command}`; do not edit between these lines. -->"
 
 
 def write_between(page: str, marker: str, text: str) -> str:
-    """Return the page with a text between a marker of :func:`begin` and :data:`END`.
+    """Return the page with a text between a marker of :func:`begin` and the :data:`END` that follows.
+
+    Other parts of the page may be between other markers.
 
     Raises:
-        ValueError: The page does not have the two markers, once each and in order.
+        ValueError: The page does not have the marker once, or not one :data:`END` behind it and before the next marker.
     """
-    if page.count(marker) != 1 or page.count(END) != 1 or page.index(END) < page.index(marker):
-        raise ValueError(f"the page must have these two lines, once each:\n{marker}\n{END}")
     before, _, rest = page.partition(marker)
     _, _, after = rest.partition(END)
+    pairs = re.findall(f"{re.escape(BEGINNING)}|{re.escape(END)}", page)
+    if page.count(marker) != 1 or pairs != [BEGINNING, END] * (len(pairs) // 2):
+        raise ValueError(f"the page must have these two lines, once each:\n{marker}\n{END}")
     return f"{before}{marker}\n\n{text}\n{END}{after}"
 
 

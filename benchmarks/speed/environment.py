@@ -20,7 +20,13 @@ DISTRIBUTIONS = {
 }
 
 # Files that a measurement writes: they are no part of the code that is measured.
-RESULTS = ("benchmarks/speed/results", "benchmarks/README.md", "benchmarks/swap/coverage.*", "docs/images")
+RESULTS = (
+    "benchmarks/speed/results",
+    "benchmarks/gpu_traffic.json",
+    "benchmarks/README.md",
+    "benchmarks/swap/coverage.*",
+    "docs/images",
+)
 
 
 def describe_machine(device: torch.device) -> dict[str, str | int | None]:

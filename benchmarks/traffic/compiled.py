@@ -158,7 +158,7 @@ def _read(lowering: GraphLowering) -> Graph:
         size = int(node.get_read_write_buffers_sizes())
         operator = getattr(node.node, "op_overload", None)
         if isinstance(operator, OpOverload) and find_implementation(operator, "cuda") is not None:
-            origin = node.node.get_origin_node()
+            origin = next(one for one in node.node.origins if one.target is operator)
             args, kwargs = torch.fx.node.map_arg((origin.args, origin.kwargs), lambda n: n.meta["val"])
             graph.calls.append((operator, tuple(args), dict(kwargs)))
             in_code -= 1

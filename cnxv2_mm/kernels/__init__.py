@@ -6,6 +6,7 @@ computes, to floating-point rounding, and the plain operation is its oracle in `
 
 - ``depthwise.py``: depthwise convolution of channels-last maps, and of packed cells, with a fast weight gradient
 - ``grn_mlp.py``: linear, GELU, GRN and linear as one operation that keeps only the hidden layer
+- ``products.py``: its matrix products, by whichever of PyTorch's libraries is fast
 - ``dispatch.py``: when they run in the place of PyTorch's modules; the block and the layouts ask it
 """
 

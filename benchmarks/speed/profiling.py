@@ -21,7 +21,7 @@ PRODUCTS = "matrix products"
 # Kinds of whole calls, by what they or any operation around them are called; then of single operations.
 _AROUND = {"optimiser": r"Optimizer\.step#", "convolutions": r"depthwise|conv"}
 _SINGLE = {
-    PRODUCTS: r"aten::(mm|addmm|addmm_|bmm)$",
+    PRODUCTS: r"(aten::(mm|addmm|addmm_|bmm)|mkldnn::_linear_pointwise)$",
     "GELU, norms, GRN, other arithmetic": (
         r"aten::(gelu|native_layer|linalg|sum|mean|var|mul|add|sub|div|pow|sqrt|where|mask)"
     ),

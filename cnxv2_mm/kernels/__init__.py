@@ -9,6 +9,7 @@ operation is its oracle in ``tests/kernels``.
 - ``tiles.py``: where the cells of visible patches lie
 - ``depthwise.py``: depthwise convolution of channels-last maps, and of packed cells, with a fast weight gradient
 - ``grn_mlp.py``: linear, GELU, GRN and linear as one operation that keeps only the hidden layer
+- ``products.py``: its matrix products, by whichever of PyTorch's libraries is fast
 - ``grn_mlp_on_gpu.py``: the same where Triton runs, of PyTorch's matrix products and the operators of ``gelu_grn.py``
 - ``plain_grn_mlp.py``: the same by PyTorch's operations, for derivatives of any order
 - ``gelu_grn.py``: GELU and GRN as operators, each one launch of a Triton program

@@ -38,6 +38,7 @@ from torch.utils.flop_counter import register_flop_formula
 from cnxv2_mm.kernels.dispatch import in_forward_mode, may_be_differentiated_again, runs_triton
 from cnxv2_mm.kernels.grn_mlp_on_gpu import GRNMLPOnGPU
 from cnxv2_mm.kernels.plain_grn_mlp import differentiable_gradients, plain_grn_mlp
+from cnxv2_mm.kernels.products import add_product, linear, multiply
 
 # Elements of the hidden layer that a CPU treats at a time: 4 MB in float32, which the next operation finds in a cache.
 CACHED_ELEMENTS = 2**20
@@ -111,7 +112,7 @@ def _grn_mlp(
     Returns:
         The result (N, M, C), the hidden layer before GELU (N, M, D), and the norms of the one after it (N, 1, D).
     """
-    h = F.linear(y, weight1, bias1)
+    h = linear(y, weight1, bias1)
     out = torch.empty_like(y)
     sum_dtype = torch.promote_types(h.dtype, torch.float32)
     norms = h.new_empty(h.shape[0], 1, h.shape[2], dtype=sum_dtype)
@@ -122,7 +123,7 @@ def _grn_mlp(
         norms[group] = norm
         scale = 1 + gamma * norm / (norm.mean(-1, keepdim=True) + eps)
         torch.addcmul(shift, g, scale.to(g.dtype), out=g)
-        torch.addmm(bias2, g.flatten(0, 1), weight2.t(), out=out[group].flatten(0, 1))
+        multiply(g, weight2.t(), out[group], bias2)
     return out, h, norms
 
 
@@ -167,8 +168,8 @@ def _grn_mlp_backward(
     for group, (g, grad_g, product) in _in_groups(h, h.dtype, h.dtype, h.dtype):
         s, n, m = scale[group], norms[group], mean[group]
         torch.ops.aten.gelu.out(h[group], out=g)
-        grad_weight2 = _add_product(grad_weight2, grad[group], torch.addcmul(shift, g, s, out=product), sum_dtype)
-        torch.mm(grad[group].flatten(0, 1), weight2, out=grad_g.flatten(0, 1))  # with respect to s * g + beta
+        grad_weight2 = add_product(grad_weight2, grad[group], torch.addcmul(shift, g, s, out=product))
+        multiply(grad[group], weight2, grad_g)  # with respect to s * g + beta
         grad_beta += _sum(grad_g, 0, 1)
         grad_s = _sum(torch.mul(grad_g, g, out=product), 1, keepdim=True).to(sum_dtype)  # (n, 1, D)
         grad_gamma += (grad_s * relative[group]).sum((0, 1))
@@ -178,8 +179,8 @@ def _grn_mlp_backward(
         grad_g.mul_(s).addcmul_(g, torch.where(n > 0, grad_n / n, 0).to(g.dtype))
         grad_h = torch.ops.aten.gelu_backward.grad_input(grad_g, h[group], grad_input=product)
         grad_bias1 += _sum(grad_h, 0, 1)
-        grad_weight1 = _add_product(grad_weight1, grad_h, y[group], sum_dtype)
-        torch.mm(grad_h.flatten(0, 1), weight1, out=grad_y[group].flatten(0, 1))
+        grad_weight1 = add_product(grad_weight1, grad_h, y[group])
+        multiply(grad_h, weight1, grad_y[group])
     assert grad_weight1 is not None  # there was at least one group
     assert grad_weight2 is not None
     return (
@@ -230,19 +231,6 @@ def _sum(x: Tensor, *dims: int, keepdim: bool = False) -> Tensor:
     """
     bare = x.dtype == torch.bfloat16 and x.device.type == "cpu"
     return x.sum(dims, keepdim, dtype=None if bare else torch.promote_types(x.dtype, torch.float32))
-
-
-def _add_product(total: Tensor | None, left: Tensor, right: Tensor, sum_dtype: torch.dtype) -> Tensor:
-    """Add left' right, summed over images and cells, to a total; None is an empty total.
-
-    A total of several products has the type ``sum_dtype``; a single one has the type of its factors, which is what the
-    gradient gets in the end.
-    """
-    left, right = left.flatten(0, 1).t(), right.flatten(0, 1)
-    if total is None:
-        return torch.mm(left, right)
-    total = total.to(sum_dtype)
-    return total.addmm_(left, right) if total.dtype == left.dtype else total.add_(left @ right)
 
 
 def _save_for_backward(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor, Tensor]) -> None:

@@ -6,6 +6,7 @@ from torch import nn
 
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.profiling import KINDS, PRODUCTS, REST, Profile, profile_calls, render, training_step
+from cnxv2_mm.kernels import products
 
 
 def test_products_are_counted_as_two_operations_a_cell():
@@ -23,6 +24,7 @@ def test_products_are_counted_as_two_operations_a_cell():
         (lambda x: nn.functional.gelu(x), "GELU, norms, GRN, other arithmetic"),
         (lambda x: x.index_select(0, torch.zeros(64, dtype=torch.long)), "copies, gathers, zeros"),
         (lambda x: x.flatten(1).t() @ x.flatten(1), PRODUCTS),
+        (lambda x: products._by_onednn(x.flatten(1), x.flatten(1)), PRODUCTS),
     ],
 )
 def test_an_operation_counts_for_its_kind(call, kind):

@@ -1,12 +1,14 @@
 """Hand-written forward and backward passes of the block's operations.
 
-They are faster than PyTorch's plain operations one after another, or keep less memory for the backward pass. Today they
-are themselves made of PyTorch's operators; nothing is compiled at installation. Each computes what its plain operation
-computes, to floating-point rounding, and the plain operation is its oracle in ``tests/kernels``.
+They are faster than PyTorch's plain operations one after another, or keep less memory for the backward pass. They are
+made of PyTorch's operators and, for GPUs, of Triton programs; nothing is compiled at installation. Each computes what
+its plain operation computes, to floating-point rounding, and the plain operation is its oracle in ``tests/kernels``.
 
 - ``depthwise.py``: depthwise convolution of channels-last maps, and of packed cells, with a fast weight gradient
+- ``tile_depthwise.py``: depthwise convolution of packed cells where they are, without a map, for GPUs
 - ``grn_mlp.py``: linear, GELU, GRN and linear as one operation that keeps only the hidden layer
 - ``dispatch.py``: when they run in the place of PyTorch's modules; the block and the layouts ask it
+- ``gpu/``: the Triton programs
 """
 
 from cnxv2_mm.kernels.depthwise import depthwise, packed_depthwise

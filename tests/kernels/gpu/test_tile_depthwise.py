@@ -18,17 +18,20 @@ MOST_REGISTERS = {8: (128, 104), 4: (136, 136), 2: (96, 128), 1: (64, 120)}
 SIDES = dict(zip(MOST_REGISTERS, VARIANTS["tiny"].channels, strict=True))
 
 
-def programs(side: int, dtype: torch.dtype = torch.bfloat16) -> list[Launch]:
+def programs(
+    side: int, dtype: torch.dtype = torch.bfloat16, images: int = 128, places: int = 7, tiles: int = 19
+) -> list[Launch]:
     """The forward pass, the gradient of the input, and the gradient of the weight."""
     with torch.device("meta"):
-        x = torch.empty(128, 19 * side * side, SIDES[side], dtype=dtype)
-        numbers, positions = torch.empty(128, 7, 7, dtype=torch.int32), torch.empty(128, 19, dtype=torch.int32)
+        x = torch.empty(images, tiles * side * side, SIDES[side], dtype=dtype)
+        numbers = torch.empty(images, places, places, dtype=torch.int32)
+        positions = torch.empty(images, tiles, dtype=torch.int32)
         taps, bias = torch.empty(49, SIDES[side]), torch.empty(SIDES[side])
 
     def start() -> None:
         convolve(x, numbers, positions, taps, bias, side, turned=False)
         convolve(x, numbers, positions, taps, None, side, turned=True)
-        weight_gradient(x, numbers, positions, x, side, 27)
+        weight_gradient(x, numbers, positions, x, side, chunks=min(images, 27))
 
     found = launches(start)
     assert len(found) == 3
@@ -52,6 +55,13 @@ def test_no_other_type_spills(side, dtype):
         used = resources(launch, 90)
         assert used["STACK"] == used["LOCAL"] == 0
         assert used["REG"] <= 136
+
+
+@pytest.mark.parametrize("side", MOST_REGISTERS)
+def test_a_single_tile_compiles_too(side):
+    """Numbers that are one are constants to Triton, which are not tensors."""
+    for launch in programs(side, images=1, places=1, tiles=1):
+        assert resources(launch, 90)["LOCAL"] == 0
 
 
 @pytest.mark.parametrize("side", MOST_REGISTERS)

@@ -3,6 +3,8 @@
 What they compute is compared in ``tests/kernels/triton``.
 """
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -37,21 +39,20 @@ def on_meta(side: int, images: int = 2) -> tuple[Tiles, torch.Tensor, torch.Tens
     return tiles, *(torch.empty(shape, device="meta").requires_grad_() for shape in shapes)
 
 
+def counted(function: Callable[[], object]) -> int:
+    with FlopCounterMode(display=False) as counter:
+        function()
+    return counter.get_total_flops()
+
+
 @pytest.mark.parametrize("side", [8, 4, 2, 1])
 def test_operations_are_counted_as_those_of_a_convolution(side):
-    """PyTorch's counter counts a convolution of all cells; here every tile is visible."""
+    """PyTorch counts a convolution of all cells, and here every tile is visible; each gradient takes as many again."""
     tiles, x, weight, bias = on_meta(side)
-    maps = torch.empty(2, 40, 2 * side, 3 * side, device="meta", requires_grad=True)
-    counts = []
-    for convolve in (
-        lambda: tile_depthwise(x, tiles, weight, bias),
-        lambda: F.conv2d(maps, weight, bias, padding=3, groups=40),
-    ):
-        with FlopCounterMode(display=False) as counter:
-            y = convolve()
-            y.sum().backward()
-        counts.append(counter.get_total_flops())
-    assert counts[0] == counts[1] == 3 * 2 * 49 * x.numel()
+    maps = torch.empty(2, 40, 2 * side, 3 * side, device="meta")
+    forward = counted(lambda: tile_depthwise(x, tiles, weight, bias))
+    assert forward == counted(lambda: F.conv2d(maps, weight, bias, padding=3, groups=40)) == 2 * 49 * x.numel()
+    assert counted(lambda: tile_depthwise(x, tiles, weight, bias).sum().backward()) == 3 * forward
     for t in (x, weight, bias):
         assert t.grad.shape == t.shape
 

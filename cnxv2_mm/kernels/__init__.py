@@ -8,6 +8,7 @@ operation is its oracle in ``tests/kernels``.
 - ``rows.py``: cells written to their places in maps, and taken from there
 - ``tiles.py``: where the cells of visible patches lie
 - ``depthwise.py``: depthwise convolution of channels-last maps, and of packed cells, with a fast weight gradient
+- ``tile_depthwise.py``: depthwise convolution of packed cells where they are, without a map, for GPUs
 - ``grn_mlp.py``: linear, GELU, GRN and linear as one operation that keeps only the hidden layer
 - ``products.py``: its matrix products, by whichever of PyTorch's libraries is fast
 - ``grn_mlp_on_gpu.py``: the same where Triton runs, of PyTorch's matrix products and the operators of ``gelu_grn.py``

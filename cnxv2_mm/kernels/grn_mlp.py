@@ -32,7 +32,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
 
 from cnxv2_mm.kernels.dispatch import in_forward_mode, may_be_differentiated_again, runs_triton

@@ -100,9 +100,10 @@ def _by_plain_operations(
     size = (n, h * tiles.side, w * tiles.side)
     with torch.enable_grad():
         # An input may depend on another one, but their views do not.
-        inputs = (x.view_as(x), weight.view_as(weight), None if bias is None else bias.view_as(bias))
-        cells, kernels, shift = inputs[0], inputs[1].to(x.dtype), None if bias is None else inputs[2].to(x.dtype)
-        out = packed_depthwise(cells.flatten(0, 1), tiles.places(), size, kernels, shift).view_as(x)
+        cells, kernels, shift = x.view_as(x), weight.view_as(weight), None if bias is None else bias.view_as(bias)
+        parameters = kernels.to(x.dtype), None if shift is None else shift.to(x.dtype)
+        out = packed_depthwise(cells.flatten(0, 1), tiles.places(), size, *parameters).view_as(x)
+    inputs = (cells, kernels, shift)
     needed = [t for t in inputs if t is not None and t.requires_grad]
     gradients = iter(torch.autograd.grad(out, needed, grad, create_graph=True))
     return [next(gradients) if t is not None and t.requires_grad else None for t in inputs]

@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
+
+import pytest
 
 from tests.test_structure import ROOT
 
@@ -12,4 +15,5 @@ def test_the_programs_pass_their_tests_in_the_interpreter():
     environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
     environment.pop("CNXV2_MM_TRITON", None)
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    expected = pytest.ExitCode.OK if find_spec("triton") else pytest.ExitCode.NO_TESTS_COLLECTED
+    assert done.returncode == expected, done.stdout + done.stderr

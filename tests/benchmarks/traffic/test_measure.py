@@ -11,7 +11,7 @@ from tests.test_structure import ROOT
 TINY_COMPILED = (233.0, 880)
 TINY_EAGER = (421.0, 2175)
 # The same with one block in each stage.
-SMALL_COMPILED = (110.0, 320)
+SMALL_COMPILED = (76.0, 292)
 ROWS = json.loads((ROOT / "benchmarks" / "gpu_traffic.json").read_text())["rows"]
 
 COUNT = """

@@ -11,6 +11,7 @@ from benchmarks.speed import __main__ as speed
 from benchmarks.speed.registry import PEERS
 from benchmarks.speed.report import HEADINGS
 from benchmarks.swap import __main__ as swap
+from benchmarks.traffic import __main__ as traffic
 from tests.test_structure import ROOT
 
 TEXT = (ROOT / "docs" / "benchmark.md").read_text()
@@ -27,6 +28,8 @@ def test_the_commands_are_understood(command):
     assert program == "python"
     if rest[0] == "tools/benchmark.py":
         speed.parse_args(rest[1:])
+    elif rest[:2] == ["-m", "benchmarks.traffic"]:
+        traffic.parse_args(rest[2:])
     else:
         assert rest[:2] == ["-m", "benchmarks.swap"]
         swap.parse_args(rest[2:])

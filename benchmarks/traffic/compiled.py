@@ -19,6 +19,7 @@ import torch._functorch.config as functorch_config
 import torch._inductor.config as inductor_config
 import torch.utils._triton
 from torch import Tensor
+from torch._inductor import ir
 from torch._inductor.fx_passes import joint_graph
 from torch._inductor.graph import GraphLowering
 from torch._ops import OpOverload
@@ -158,7 +159,7 @@ def _read(lowering: GraphLowering) -> Graph:
         size = int(node.get_read_write_buffers_sizes())
         operator = getattr(node.node, "op_overload", None)
         if isinstance(operator, OpOverload) and find_implementation(operator, "cuda") is not None:
-            origin = next(one for one in node.node.origins if one.target is operator)
+            origin = _origin(node, operator)
             args, kwargs = torch.fx.node.map_arg((origin.args, origin.kwargs), lambda n: n.meta["val"])
             graph.calls.append((operator, tuple(args), dict(kwargs)))
             in_code -= 1
@@ -174,10 +175,16 @@ def _read(lowering: GraphLowering) -> Graph:
 def _launches(node: Any) -> int:
     """Return the launches of a node of Inductor's schedule: one, but for some of the operators that it only calls."""
     operator = getattr(node.node, "op_overload", None)
-    for origin in getattr(node.node, "origins", ()) if isinstance(operator, OpOverload) else ():
-        if origin.target is operator:
-            return count_launches(operator, origin.args, origin.kwargs)
+    # What Inductor knows (convolutions, products) is one kernel: it fuses the bias with what follows.
+    if isinstance(node.node, ir.FallbackKernel) and isinstance(operator, OpOverload):
+        origin = _origin(node, operator)
+        return count_launches(operator, origin.args, origin.kwargs)
     return 1
+
+
+def _origin(node: Any, operator: OpOverload) -> torch.fx.Node:
+    """Return the node of the traced graph whose operator a node of the schedule calls."""
+    return next(origin for origin in node.node.origins if origin.target is operator)
 
 
 def count_launches_in(code: str) -> int:

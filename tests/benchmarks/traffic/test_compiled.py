@@ -44,8 +44,8 @@ print(json.dumps([
     assert product == [[4 * (100 * 200 + 200 * 300 + 100 * 300), 1, {}]]
     assert two == [[4 * 2 * 1777, 2, {}]]
     assert combined == [[4 * 2 * 1777, 1, {}]]
-    assert own[0][2] == {"grn_mlp": 1}
-    assert own[0][1] > 10  # what is inside of it
+    assert own[0][2] == {"gelu_square_sums": 1, "grn_scale": 1, "gelu_grn_apply": 1}
+    assert own[0][1] == 5  # these and two products
 
 
 def test_launches_are_counted_in_the_code():

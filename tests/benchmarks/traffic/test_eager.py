@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.traffic.eager import Counter, HostQuestionError
-from cnxv2_mm.kernels import depthwise, grn_mlp
+from cnxv2_mm.kernels import depthwise, packed_depthwise
 
 
 def count(function, *args):
@@ -66,13 +66,11 @@ def test_a_copy_says_between_which_types():
 
 
 def test_our_operators_are_looked_into():
-    y, weight1, weight2 = torch.randn(2, 4, 3), torch.randn(12, 3), torch.randn(3, 12)
-    found = count(grn_mlp, y, weight1, torch.randn(12), torch.randn(12), torch.randn(12), weight2, torch.randn(3), 1e-6)
-    assert found.own_calls == {"grn_mlp": 1}
-    assert found.entries["grn_mlp: addmm"].launches == 2
-    products = 4 * (24 + 36 + 12 + 96) + 4 * (96 + 36 + 3 + 24)
-    assert found.entries["grn_mlp: addmm"].bytes == products
-    assert found.entries["grn_mlp: gelu"].bytes == 4 * (96 + 96)
+    rows, places, weight = torch.randn(5, 2), torch.tensor([0, 7, 3, 15, 9]), torch.randn(2, 1, 3, 3)
+    found = count(packed_depthwise, rows, places, (1, 4, 4), weight, None)
+    assert found.own_calls == {"packed_depthwise": 1}
+    assert found.entries["packed_depthwise: convolution"].bytes == 4 * (32 + 18 + 32)
+    assert found.entries["packed_depthwise: index_select"].bytes == 4 * (10 + 10) + 8 * 5
 
 
 def test_other_devices_do_not_count():

@@ -81,10 +81,10 @@ square_sums.register_fake(_new_sums)
 @torch.library.custom_op("cnxv2_mm::grn_scale", mutates_args=())
 def scale(sums: Tensor, gamma: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """Return the norms n and the scale s, (N, D) both, of square sums (N, P, D) and gamma (D,)."""
-    from cnxv2_mm.kernels.gpu import grn_scale
+    from cnxv2_mm.kernels.gpu import small_tensors
 
     norms, scale = _new_pair_of_vectors(sums)
-    grn_scale.scale(sums.contiguous(), gamma.contiguous(), eps, norms, scale)
+    small_tensors.scale(sums.contiguous(), gamma.contiguous(), eps, norms, scale)
     return norms, scale
 
 
@@ -127,10 +127,11 @@ def scale_backward(sums: Tensor, norms: Tensor, gamma: Tensor, eps: float) -> tu
         gamma: GRN's scale, (D,).
         eps: What GRN adds to the mean of the norms.
     """
-    from cnxv2_mm.kernels.gpu import grn_scale
+    from cnxv2_mm.kernels.gpu import small_tensors
 
+    sums, norms, gamma = sums.contiguous(), norms.contiguous(), gamma.contiguous()
     coefficient, grad_gamma = _new_pair_of_vectors(sums)
-    grn_scale.scale_backward(sums.contiguous(), norms.contiguous(), gamma.contiguous(), eps, coefficient, grad_gamma)
+    small_tensors.scale_backward(sums, norms, gamma, eps, coefficient, grad_gamma)
     return coefficient, grad_gamma
 
 
@@ -166,11 +167,11 @@ def _(grad: Tensor, h: Tensor, scale: Tensor, beta: Tensor, coefficient: Tensor)
 @torch.library.custom_op("cnxv2_mm::vector_sums", mutates_args=())
 def vector_sums(gamma: Tensor, beta: Tensor, bias1: Tensor, bias2: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Add up the float32 parts of the gradients of four vectors: three (..., D) to (D,), one (..., C) to (C,)."""
-    from cnxv2_mm.kernels.gpu import grn_scale
+    from cnxv2_mm.kernels.gpu import small_tensors
 
     sums = [each.contiguous() for each in (gamma, beta, bias1, bias2)]
     gradients = _new_vectors(*sums)
-    grn_scale.vector_sums(sums, list(gradients))
+    small_tensors.vector_sums(sums, list(gradients))
     return gradients
 
 

@@ -21,6 +21,27 @@ from cnxv2_mm.kernels.dispatch import may_be_differentiated_again
 from cnxv2_mm.kernels.plain_grn_mlp import differentiable_gradients, plain_grn_mlp
 
 
+@torch.library.custom_op("cnxv2_mm::cast_parameters", mutates_args=())
+def cast_parameters(
+    weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the parameters of two linear layers in another type, by one launch."""
+    from cnxv2_mm.kernels.gpu import small_tensors
+
+    parameters = [each.contiguous() for each in (weight1, bias1, weight2, bias2)]
+    out = _new_parameters(weight1, bias1, weight2, bias2, dtype)
+    small_tensors.cast(parameters, list(out))
+    return out
+
+
+@cast_parameters.register_fake
+def _new_parameters(
+    weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    new1, shift1, new2, shift2 = (each.new_empty(each.shape, dtype=dtype) for each in (weight1, bias1, weight2, bias2))
+    return new1, shift1, new2, shift2
+
+
 class GRNMLPOnGPU(torch.autograd.Function):
     """See :func:`cnxv2_mm.kernels.grn_mlp.grn_mlp`.
 
@@ -40,13 +61,16 @@ class GRNMLPOnGPU(torch.autograd.Function):
         eps: float,
     ) -> Tensor:
         n, m, _ = y.shape
-        cast1, cast2 = weight1.to(y.dtype), weight2.to(y.dtype)
-        h = torch.addmm(bias1.to(y.dtype), y.flatten(0, 1), cast1.t()).view(n, m, weight1.shape[0])
+        parameters = (weight1, bias1, weight2, bias2)
+        if any(parameter.dtype != y.dtype for parameter in parameters):
+            parameters = cast_parameters(*parameters, y.dtype)
+        cast1, shift1, cast2, shift2 = parameters
+        h = torch.addmm(shift1, y.flatten(0, 1), cast1.t()).view(n, m, weight1.shape[0])
         norms, scale = gelu_grn.scale(gelu_grn.square_sums(h), gamma, eps)
         a = gelu_grn.apply(h, scale, beta)
         ctx.save_for_backward(y, weight1, bias1, gamma, beta, weight2, bias2, cast1, cast2, h, norms, scale)
         ctx.eps = eps
-        return torch.addmm(bias2.to(y.dtype), a.flatten(0, 1), cast2.t()).view_as(y)
+        return torch.addmm(shift2, a.flatten(0, 1), cast2.t()).view_as(y)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:

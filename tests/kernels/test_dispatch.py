@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from cnxv2_mm import ConvNeXtV2
-from cnxv2_mm.kernels import may_bypass
+from cnxv2_mm.kernels import dispatch, leave_to_compiler, may_bypass
 from cnxv2_mm.kernels.dispatch import runs_triton
 from tests.conftest import photographs, relative_error, wake_grn
 from tests.layouts.contract import ARCH
@@ -117,6 +117,14 @@ def test_triton_kernels_run_where_they_can(environment, runs, monkeypatch):
     torch.compiler.reset()
     compiled = torch.compile(lambda x: x + 1 if runs_triton(x) else x, backend="eager", fullgraph=True)
     assert compiled(torch.zeros(1)).item() == runs
+
+
+@pytest.mark.parametrize("triton", [False, True])
+def test_the_compiler_of_a_gpu_is_left_alone_only_where_triton_does_not_run(triton, monkeypatch):
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    monkeypatch.setattr(dispatch, "_device_runs_triton", lambda kind, _: triton)
+    assert leave_to_compiler(torch.zeros(1, device="meta")) != triton
+    assert not leave_to_compiler(torch.zeros(1))
 
 
 def test_further_derivatives_pass_through_the_backbone(backbone):

@@ -1,11 +1,11 @@
-"""The programs of partial sums, compiled ahead of time for GPUs that are not there: few registers, none spilled."""
+"""The programs of small tensors, compiled ahead of time for GPUs that are not there: few registers, none spilled."""
 
 import pytest
 import torch
 
 pytest.importorskip("triton", reason="Triton is not on every platform")
 from cnxv2_mm.kernels.gelu_grn import num_parts
-from cnxv2_mm.kernels.gpu import grn_scale as gpu
+from cnxv2_mm.kernels.gpu import small_tensors as gpu
 from tests.kernels.gpu.ahead_of_time import launches, resources
 
 SHAPES = {
@@ -28,8 +28,12 @@ def test_nothing_spills_and_registers_are_few(shape, capability):
         gpu.scale_backward(sums, norms, gamma, 1e-6, norms, norms)
         gpu.vector_sums([norms, sums, sums, sums[..., : d // 4]], [gamma, gamma, gamma, bias])
 
+        weight = torch.empty(d, d // 4, device="meta")
+        small = [each.bfloat16() for each in (weight, gamma, weight, bias)]
+        gpu.cast([weight, gamma, weight, bias], small)
+
     recorded = launches(start)
-    assert len(recorded) == 3
+    assert len(recorded) == 4
     for launch in recorded:
         found = resources(launch, capability)
         assert found["STACK"] == found["LOCAL"] == 0

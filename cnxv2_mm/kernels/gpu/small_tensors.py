@@ -1,7 +1,8 @@
-"""GRN's scale in Triton, and other sums of what ``gelu_grn.py`` summed in parts: small, so that the launches count.
+"""What is done with small tensors, in Triton: of these the launches count, so each program does a whole step in one.
 
-One launch does what is one step of :mod:`cnxv2_mm.kernels.gelu_grn`: a program takes all channels of an image, or some
-channels of one of four tensors. Blocks and warps are guarded by ``tests/kernels/gpu/test_grn_scale.py``.
+GRN's scale and its gradient take all channels of an image in one program. The others work on four tensors, of which a
+program takes some channels or numbers: what was summed in parts is added up to the gradients of four vectors, and a
+block's four parameters are cast. Blocks and warps are guarded by ``tests/kernels/gpu/test_small_tensors.py``.
 """
 
 import torch
@@ -16,6 +17,9 @@ SUM_WARPS = 8
 PARTS = 64
 CHANNELS = 64
 VECTORS = 4
+# Numbers that a program casts, and its warps: 32 in each thread.
+CAST_ELEMENTS = 4096
+CAST_WARPS = 4
 
 
 @triton.jit
@@ -118,6 +122,43 @@ def vector_sums_program(
         tl.store(out3 + channels, _sum_of_parts(sums3, channels, d3, parts3, BLOCK_P, BLOCK_D), mask=channels < d3)
 
 
+@triton.jit
+def _cast(x: tl.tensor, out: tl.tensor, block: tl.tensor, size: tl.tensor, BLOCK: tl.constexpr) -> None:
+    places = block * BLOCK + tl.arange(0, BLOCK)
+    tl.store(out + places, tl.load(x + places, mask=places < size).to(out.dtype.element_ty), mask=places < size)
+
+
+@triton.jit
+def cast_program(
+    x0: tl.tensor,
+    x1: tl.tensor,
+    x2: tl.tensor,
+    x3: tl.tensor,
+    out0: tl.tensor,
+    out1: tl.tensor,
+    out2: tl.tensor,
+    out3: tl.tensor,
+    size0: tl.tensor,
+    size1: tl.tensor,
+    size2: tl.tensor,
+    size3: tl.tensor,
+    BLOCK: tl.constexpr,
+) -> None:
+    """Cast some numbers of one of four tensors."""
+    block0 = tl.program_id(0)
+    block1 = block0 - tl.cdiv(size0, BLOCK)
+    block2 = block1 - tl.cdiv(size1, BLOCK)
+    block3 = block2 - tl.cdiv(size2, BLOCK)
+    if block1 < 0:
+        _cast(x0, out0, block0, size0, BLOCK)
+    elif block2 < 0:
+        _cast(x1, out1, block1, size1, BLOCK)
+    elif block3 < 0:
+        _cast(x2, out2, block2, size2, BLOCK)
+    else:
+        _cast(x3, out3, block3, size3, BLOCK)
+
+
 def scale(sums: Tensor, gamma: Tensor, eps: float, norms: Tensor, scale: Tensor) -> None:
     """Fill ``norms`` and ``scale``, (N, D), from sums, (N, P, D)."""
     _launch(scale_program, (sums, gamma, norms, scale), sums, eps)
@@ -138,6 +179,14 @@ def vector_sums(sums: list[Tensor], out: list[Tensor]) -> None:
         vector_sums_program[triton.cdiv(max(d, d3), CHANNELS), VECTORS](
             *sums, *out, *parts, d, d3, PARTS, CHANNELS, num_warps=SUM_WARPS
         )
+
+
+def cast(tensors: list[Tensor], out: list[Tensor]) -> None:
+    """Fill four tensors with others of the same sizes."""
+    sizes = [each.numel() for each in tensors]
+    programs = sum(triton.cdiv(size, CAST_ELEMENTS) for size in sizes)
+    with torch.cuda.device_of(tensors[0]):
+        cast_program[(programs,)](*tensors, *out, *sizes, CAST_ELEMENTS, num_warps=CAST_WARPS)
 
 
 def _launch(program: triton.JITFunction, tensors: tuple[Tensor, ...], sums: Tensor, eps: float) -> None:

@@ -1,8 +1,8 @@
 """Matrix products on a CPU: by oneDNN where MKL, which PyTorch takes for float32, is slow.
 
-On AMD's processors with AVX-512, MKL uses half of a vector's width. oneDNN, which is in PyTorch, too, uses all of it.
-Elsewhere PyTorch's own choice stands, as it does for other types, which PyTorch gives to oneDNN anyway. Either way sums
-and products are float32.
+On AMD's processors with AVX-512, oneDNN, which is in PyTorch, too, multiplies about twice as fast as MKL (measured on
+one of family 26 alone: 190 to 240 GFLOP/s of a core, and 100). Elsewhere PyTorch's own choice stands, as it does for
+other types, which PyTorch gives to oneDNN anyway. Either way float32 is multiplied and summed in float32.
 
 Shape letters: n images, M cells each, K and D channels.
 """

@@ -2,7 +2,7 @@
 
 On AMD's processors with AVX-512, oneDNN, which is in PyTorch, too, multiplies about twice as fast as MKL (measured on
 one of family 26 alone: 190 to 240 GFLOP/s of a core, and 100). Elsewhere PyTorch's own choice stands, as it does for
-other types, which PyTorch gives to oneDNN anyway. Either way sums and products are float32.
+other types, which PyTorch gives to oneDNN anyway. Either way float32 is multiplied and summed in float32.
 
 Shape letters: n images, M cells each, K and D channels.
 """
@@ -62,7 +62,7 @@ def _prefers_onednn(x: Tensor) -> bool:
 def mkl_is_slow() -> bool:
     """Whether this is a processor of AMD with AVX-512, as far as PyTorch can tell (2.14 can, 2.7 cannot)."""
     describe = getattr(torch.cpu, "get_capabilities", dict)
-    if not (torch.backends.mkl.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+    if not (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
         return False
     processor: dict[str, Any] = describe()
     return "AMD" in processor.get("cpu_name", "") and bool(processor.get("avx512_f"))

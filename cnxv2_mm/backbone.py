@@ -87,7 +87,7 @@ class ConvNeXtV2Block(nn.Module):
     def transform(self, x: Tensor, layout: Layout, factors: Tensor | None) -> Tensor:
         """Do all of :meth:`forward` but draw the ``factors`` of stochastic depth.
 
-        Blocks of one width differ in the rate of stochastic depth alone. So this part is compiled once for all of them
+        The blocks of a stage differ in their rate of stochastic depth alone. So this is compiled once for all of them
         (``cnxv2_mm/training/compiling.py``).
         """
         y = self._mlp(self.norm(layout.depthwise(x, self.dwconv)), layout)

@@ -6,7 +6,7 @@ rule out CUDA graphs. So in ``tools/train.py`` the key means the hook below, whi
 """
 
 from collections.abc import Callable, Mapping
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -19,12 +19,13 @@ from torch import nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from cnxv2_mm.backbone import ConvNeXtV2Block
+from cnxv2_mm.checkpoints.wrappers import without_wrappers
 from cnxv2_mm.registry import HOOKS
 
 TARGETS = ("loss", "blocks")
-# Graphs of one block: five widths at most, with and without stochastic depth, for one size and for all, and the single
-# image that PyTorch always compiles anew. PyTorch's own limit, 8, is for what has one width.
-_GRAPHS_OF_BLOCKS = 64
+# Programs of one stage: with and without stochastic depth, for the first size and for all, and for the sizes of 1 that
+# PyTorch always compiles anew. Its own limit, 8, may be short of it.
+_PROGRAMS_OF_A_STAGE = 16
 _MODES_WITH_CUDA_GRAPHS = ("reduce-overhead", "max-autotune")
 
 
@@ -35,10 +36,11 @@ class CompileHook(Hook):
     Args:
         target: 'loss' for the model's method ``loss``, which is the forward pass up to the losses, after the data
             preprocessor: few kernels, but long to compile, and not for models whose graph breaks (detectors).
-            'blocks' for each ConvNeXt block by itself, of encoder and decoder: blocks of one width share a program, and
-            the numbers of stochastic depth are those of a run that is not compiled. It works in any model and under
+            'blocks' for each ConvNeXt block by itself, of encoder and decoder: the blocks of a stage share a program,
+            and the numbers of stochastic depth are those of a run that is not compiled. It works in any model and under
             FSDP.
-        **options: Options of ``torch.compile``, such as ``mode`` or ``dynamic``.
+        **options: Options of ``torch.compile``, such as ``mode``. ``dynamic`` is False for 'loss' if it is not given:
+            each size of a batch has its own graph, such as the last batch of an epoch.
 
     Raises:
         ValueError: The target is unknown; when training starts: the model has no such part, or FSDP has wrapped the
@@ -51,30 +53,34 @@ class CompileHook(Hook):
         if target not in TARGETS:
             raise ValueError(f"CompileHook(target={target!r}): set target to one of {', '.join(TARGETS)}.")
         self.target = target
-        self.options = options
+        self.options = {"dynamic": False, **options} if target == "loss" else options
         self._compiled: list[tuple[nn.Module, str]] = []
         self._limits: Any = None
 
     def before_train(self, runner: Runner) -> None:
         """Compile; PyTorch does it when the first batch comes."""
         model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        parts: dict[str, nn.Module] = {}
+        method = "loss"
         if self.target == "blocks":
-            modules: list[nn.Module] = [one for one in model.modules() if isinstance(one, ConvNeXtV2Block)]
-            name = "transform"
-        else:
-            modules = [model] if hasattr(type(model), "loss") else []
-            name = "loss"
-            if any(isinstance(one, FullyShardedDataParallel) for one in runner.model.modules()):
-                raise ValueError("compile: target='loss' is one graph, which FSDP would break: use target='blocks'.")
-        if not modules:
+            method = "transform"
+            parts = {name: one for name, one in model.named_modules() if isinstance(one, ConvNeXtV2Block)}
+        elif any(isinstance(one, FullyShardedDataParallel) for one in runner.model.modules()):
+            raise ValueError("compile: target='loss' is one graph, which FSDP would break: use target='blocks'.")
+        elif hasattr(type(model), method):
+            parts = {"model": model}
+        if not parts:
             raise ValueError(f"compile: target={self.target!r}, but {type(model).__name__} has no {self.target}.")
         self._set_limits()
-        plain = getattr(type(modules[0]), name)
-        function = _in_training(plain, torch.compile(plain, **self.options), self.target)
-        for module in modules:
-            setattr(module, name, MethodType(function, module))  # a copy of the module is bound to itself
-            self._compiled.append((module, name))
-        what = "the forward pass of the losses" if self.target == "loss" else f"{len(modules)} ConvNeXt blocks"
+        functions: dict[str, Callable[..., Any]] = {}
+        for name, module in parts.items():
+            stage = without_wrappers(f"{name}.").removesuffix(".").rpartition(".")[0]
+            if stage not in functions:
+                plain = _with_programs_of_its_own(getattr(type(module), method), len(functions))
+                functions[stage] = _in_training(plain, torch.compile(plain, **self.options), self.target)
+            setattr(module, method, MethodType(functions[stage], module))  # a copy of the module is bound to itself
+            self._compiled.append((module, method))
+        what = "the forward pass of the losses" if self.target == "loss" else f"{len(parts)} ConvNeXt blocks"
         options = ", ".join(f"{key}={value!r}" for key, value in self.options.items()) or "PyTorch's defaults"
         print_log(f"torch.compile: {what} ({options}). The first steps take long.", logger="current")
 
@@ -92,7 +98,7 @@ class CompileHook(Hook):
 
     def _set_limits(self) -> None:
         config: Any = torch._dynamo.config
-        graphs = max(config.recompile_limit, _GRAPHS_OF_BLOCKS if self.target == "blocks" else 0)
+        graphs = max(config.recompile_limit, _PROGRAMS_OF_A_STAGE if self.target == "blocks" else 0)
         self._limits = config.patch(recompile_limit=graphs, fail_on_recompile_limit_hit=True)
         self._limits.__enter__()
 
@@ -114,6 +120,16 @@ def use_compile_hook(config: Config) -> None:
     }
 
 
+def _with_programs_of_its_own(function: FunctionType, stage: int) -> FunctionType:
+    """Return a copy of a method that PyTorch does not take for the method of another stage.
+
+    It keeps programs by the code that they are made of. The sizes of the stages would be taken for one stage whose size
+    changes, and would get programs for any size.
+    """
+    code = function.__code__.replace(co_name=f"{function.__name__}_{stage}")
+    return FunctionType(code, function.__globals__, code.co_name, function.__defaults__, function.__closure__)
+
+
 def _in_training(plain: Callable[..., Any], compiled: Callable[..., Any], target: str) -> Callable[..., Any]:
     """Return a method that is compiled where gradients are wanted, and else the plain one."""
 
@@ -123,10 +139,10 @@ def _in_training(plain: Callable[..., Any], compiled: Callable[..., Any], target
         try:
             return compiled(module, *args, **kwargs)
         except torch._dynamo.exc.FailOnRecompileLimitHit as error:
-            other = ", or compile target='blocks'" if target == "loss" else ""
+            fix = "use target='blocks'" if target == "loss" else "add dynamic=True"
             raise RuntimeError(
                 f"compile: target={target!r} has met inputs of more than {torch._dynamo.config.recompile_limit} kinds, "
-                f"for which PyTorch keeps no more programs: add dynamic=True{other}; TORCH_LOGS=recompiles says which."
+                f"for which PyTorch keeps no more programs: {fix}, or drop compile; TORCH_LOGS=recompiles says which."
             ) from error
 
     return method

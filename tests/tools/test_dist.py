@@ -141,6 +141,24 @@ def test_fsdp_trains_as_one_process_does_and_its_checkpoints_are_the_same(pictur
     assert_same(resumed / "iter_4.pth", alone / "iter_4.pth")
 
 
+@pytest.mark.parametrize(("target", "sharded"), [("loss", False), ("blocks", True)])
+def test_two_processes_that_compile_have_the_gradients_and_weights_of_one(target, sharded, pictures, alone):
+    """Distributed data parallelism and FSDP around what is compiled; its operators are PyTorch's own."""
+    if sharded and torch_version() < FSDP_NEEDS_TORCH:
+        return
+    two = pictures.parent / f"compiled_{target}"
+    config = two.with_suffix(".py")
+    base = f'_base_ = ["{ROOT}/configs/_base_/fsdp.py"]\n' if sharded else ""
+    keys = f'compile = dict(target="{target}", backend="aot_eager")\ncustom_hooks = [dict(type="ReportCompiled")]\n'
+    config.write_text(base + CONFIG + keys)
+    run_two(config, two)
+    for step in (1, 4):
+        assert_same(two / f"iter_{step}.pth", alone / f"iter_{step}.pth")
+    # Four stages and the decoder, or what DDP makes of one graph, whose masks come from the samples.
+    graphs = [int((two / f"graphs_{rank}.txt").read_text()) for rank in (0, 1)]
+    assert min(graphs) >= (5 if sharded else 1)
+
+
 def test_two_processes_test_as_one(config, run_training, run_test, tmp_path):
     config.write_text(DIGITS)
     run_training([str(config), "--work-dir", str(tmp_path / "run")])

@@ -96,7 +96,7 @@ def test_a_run_is_that_of_a_run_that_is_not_compiled(way, keys, tolerance, tmp_p
     assert "loss" not in vars(runner.model)
     log = next((tmp_path / "compiled").glob("*/*.log")).read_text()
     what = "6 ConvNeXt blocks" if "blocks" in way else "the forward pass of the losses"
-    assert f"torch.compile: {what} (backend='aot_eager'). The first steps take long." in log
+    assert f"torch.compile: {what} ({'' if 'blocks' in way else 'dynamic=False, '}backend='aot_eager')." in log
 
 
 def batches_of(kind):
@@ -176,13 +176,15 @@ def test_a_copy_of_the_model_has_weights_of_its_own(compiled_backbone):
 
 def test_more_kinds_of_inputs_than_programs_end_the_run_in_a_line(monkeypatch):
     """PyTorch would go on without compiling, with a warning."""
-    monkeypatch.setattr(compiling, "_GRAPHS_OF_BLOCKS", 0)
+    monkeypatch.setattr(compiling, "_PROGRAMS_OF_A_STAGE", 0)
     with torch._dynamo.config.patch(recompile_limit=2):
         backbone = ConvNeXtV2(ARCH)
-        hook = CompileHook("blocks", **BACKEND)
+        hook = CompileHook("blocks", dynamic=False, **BACKEND)
         hook.before_train(SimpleNamespace(model=backbone))
+        for num in (2, 3):
+            backbone(torch.randn(num, 3, 64, 64))
         with pytest.raises(RuntimeError, match=r"target='blocks' has met inputs of more than 2 kinds.*dynamic=True"):
-            backbone(torch.randn(2, 3, 64, 64))
+            backbone(torch.randn(4, 3, 64, 64))
         hook.after_train(SimpleNamespace(model=backbone))
     assert not torch._dynamo.config.fail_on_recompile_limit_hit
 

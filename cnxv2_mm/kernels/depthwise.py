@@ -137,7 +137,9 @@ def _as_autocast(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, dilation: int) -> Tensor:
     """Apply PyTorch's depthwise convolution to (N, H, W, C) maps."""
     y = F.conv2d(x.permute(0, 3, 1, 2), weight, bias, 1, padding, dilation, groups=weight.shape[0])
-    return y.permute(0, 2, 3, 1).contiguous()
+    y = y.permute(0, 2, 3, 1)
+    # torch 2.11 compiles an autograd.Function that ends in a copy of nothing to one without gradients.
+    return y if y.is_contiguous() else y.contiguous()
 
 
 @torch.library.custom_op("cnxv2_mm::depthwise_backward", mutates_args=())

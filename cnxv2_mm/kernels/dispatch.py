@@ -33,13 +33,19 @@ def may_bypass(*modules: tuple[nn.Module, type[nn.Module]]) -> bool:
         modules: Each with the class whose arithmetic it is. An instance of a subclass is always called: a subclass may
             compute something else, and often has the same name (LoRA's and quantisation's are called ``Linear``, too).
     """
-    recorded = is_traced() or torch.compiler.is_exporting()
+    recorded = is_traced() or _is_exported()
     return not recorded and not in_forward_mode() and all(_is_untouched(module, kind) for module, kind in modules)
 
 
 def is_traced() -> bool:
     """Whether ``torch.jit.trace`` records what runs: sizes are tensors then."""
     return torch.jit.is_tracing()  # type: ignore[attr-defined]  # public, but missing in the ``__all__`` of torch.jit
+
+
+# For the compiler, which otherwise answers this question itself: up to torch 2.11 always with True.
+@torch.compiler.assume_constant_result
+def _is_exported() -> bool:
+    return torch.compiler.is_exporting()
 
 
 def in_forward_mode() -> bool:

@@ -63,7 +63,7 @@ def test_long_parts_and_short_ones_have_the_same_sums(device, monkeypatch):
 
 
 def test_gelu_is_the_exact_one_to_the_rounding_of_float32(device):
-    """Oracle: SciPy's normal distribution function in float64. The approximation by tanh is off by 5e-4."""
+    """Oracle: PyTorch's normal distribution function in float64. The approximation by tanh is off by 5e-4."""
     h = torch.linspace(-12, 12, 64 * 1001, device=device).view(1, -1, 64)
     ones, zeros = torch.ones(1, 64, device=device), torch.zeros(64, device=device)
     g = gelu_grn.apply(h, ones, zeros).flatten().cpu().double()

@@ -24,7 +24,7 @@ from torch.utils.checkpoint import checkpoint
 from cnxv2_mm.arguments import check_argument, check_count
 from cnxv2_mm.feature_norms import build_feature_norm
 from cnxv2_mm.init_cfg import make_strict
-from cnxv2_mm.kernels import grn_mlp, is_traced, leave_to_compiler, may_bypass
+from cnxv2_mm.kernels import grn_mlp, is_traced, layer_norm, leave_to_compiler, may_bypass
 from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.layers import GRN, GRN_EPS, DropPath, check_drop_path_rate
 from cnxv2_mm.layouts import Dense, Layout, MaskedLayout, find_masked_layout
@@ -82,7 +82,7 @@ class ConvNeXtV2Block(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Transform the cells ``x`` that ``layout`` describes; the result has the shape and layout of ``x``."""
-        y = self._mlp(self.norm(layout.depthwise(x, self.dwconv)), layout)
+        y = self._mlp(layer_norm(layout.depthwise(x, self.dwconv), self.norm), layout)
         if self.gamma is not None:
             y = y * self.gamma
         return x + self.drop_path(y, layout)
@@ -332,13 +332,13 @@ class ConvNeXtV2(BaseModule):
         """Yield the cells behind each stage, and their layout."""
         stem: Any = self.downsample_layers[0]
         stem_conv, stem_norm = stem
-        x = stem_norm(layout.embed(images, stem_conv))
+        x = layer_norm(layout.embed(images, stem_conv), stem_norm)
         stages: Any = self.stages
         for i, stage in enumerate(stages):
             if i:
                 downsampling: Any = self.downsample_layers[i]
                 norm, conv = downsampling
-                x, layout = layout.downsample(norm(x), conv)
+                x, layout = layout.downsample(layer_norm(x, norm), conv)
             for block in stage:
                 if self.with_cp and torch.is_grad_enabled():
                     x = checkpoint(block, x, layout, use_reentrant=False)

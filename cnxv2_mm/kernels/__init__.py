@@ -6,11 +6,13 @@ computes, to floating-point rounding, and the plain operation is its oracle in `
 
 - ``depthwise.py``: depthwise convolution of channels-last maps, and of packed cells, with a fast weight gradient
 - ``grn_mlp.py``: linear, GELU, GRN and linear as one operation that keeps only the hidden layer
+- ``layer_norm.py``: layer norm on GPUs, in the type of autocast, with all gradients in one pass
 - ``dispatch.py``: when they run in the place of PyTorch's modules; the block and the layouts ask it
 """
 
 from cnxv2_mm.kernels.depthwise import depthwise, packed_depthwise
 from cnxv2_mm.kernels.dispatch import is_traced, leave_to_compiler, may_bypass
 from cnxv2_mm.kernels.grn_mlp import grn_mlp
+from cnxv2_mm.kernels.layer_norm import layer_norm
 
-__all__ = ["depthwise", "grn_mlp", "is_traced", "leave_to_compiler", "may_bypass", "packed_depthwise"]
+__all__ = ["depthwise", "grn_mlp", "is_traced", "layer_norm", "leave_to_compiler", "may_bypass", "packed_depthwise"]

@@ -24,7 +24,7 @@ from torch.utils.checkpoint import checkpoint
 from cnxv2_mm.arguments import check_argument, check_count
 from cnxv2_mm.feature_norms import build_feature_norm
 from cnxv2_mm.init_cfg import make_strict
-from cnxv2_mm.kernels import grn_mlp, is_traced, leave_to_compiler, may_bypass
+from cnxv2_mm.kernels import grn_mlp, is_traced, layer_norm, leave_to_compiler, may_bypass
 from cnxv2_mm.layer_depth import convnext_layer_depth
 from cnxv2_mm.layers import GRN, GRN_EPS, DropPath, check_drop_path_rate
 from cnxv2_mm.layouts import Dense, Layout, MaskedLayout, find_masked_layout
@@ -90,7 +90,7 @@ class ConvNeXtV2Block(nn.Module):
         The blocks of a stage differ in their rate of stochastic depth alone. So this is compiled once for all of them
         (``cnxv2_mm/training/compiling.py``).
         """
-        y = self._mlp(self.norm(layout.depthwise(x, self.dwconv)), layout)
+        y = self._mlp(layer_norm(layout.depthwise(x, self.dwconv), self.norm), layout)
         if self.gamma is not None:
             y = y * self.gamma
         return x + (y if factors is None else y * factors.to(y.dtype))
@@ -341,14 +341,14 @@ class ConvNeXtV2(BaseModule):
         stem: Any = self.downsample_layers[0]
         stem_conv, stem_norm = stem
         cells = layout.embed(images, stem_conv)
-        # Under autocast norms return float32, and the first stage would add its branches in float32, the others not.
-        x = stem_norm(cells).to(cells.dtype)
+        # Under autocast PyTorch's norm returns float32, and the first stage would add its branches in float32, the others not.
+        x = layer_norm(cells, stem_norm).to(cells.dtype)
         stages: Any = self.stages
         for i, stage in enumerate(stages):
             if i:
                 downsampling: Any = self.downsample_layers[i]
                 norm, conv = downsampling
-                x, layout = layout.downsample(norm(x), conv)
+                x, layout = layout.downsample(layer_norm(x, norm), conv)
             for block in stage:
                 if self.with_cp and torch.is_grad_enabled():
                     x = checkpoint(block, x, layout, use_reentrant=False)

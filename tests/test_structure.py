@@ -57,6 +57,7 @@ ALLOWED = {
 # What a single file may import besides, when it is asked to.
 ON_REQUEST = {
     "kernels/gpu/gelu_grn.py": {"triton"},
+    "kernels/gpu/layer_norm.py": {"triton"},
     "kernels/gpu/small_tensors.py": {"triton"},
     "kernels/gpu/tile_depthwise.py": {"triton"},
     "layouts/minkowski_engine.py": {"MinkowskiEngine"},

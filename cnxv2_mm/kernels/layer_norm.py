@@ -1,0 +1,128 @@
+"""Layer norm over the channels: Triton's, for GPUs, in the type of autocast.
+
+Under autocast PyTorch's layer norm on a GPU takes and returns float32: a map is copied to float32 and normalised, and
+the next layer copies it back. Here statistics and arithmetic are float32 inside of the program; what is read and
+written is in half precision, rounded once. The backward pass reads the map and its gradient once for all gradients.
+
+Only the input and the parameters are kept for the backward pass: mean and variance are computed again from rows that
+are read anyway. The gradients of the parameters are summed in float32, first by parts, which are then added, so that
+they are the same in every run. Where a gradient of the gradient is wanted, ``F.layer_norm`` takes over.
+
+Each operator here is one launch of a program in ``gpu/layer_norm.py``.
+
+Shape letters: R rows (all dimensions but the last), C channels, P parts of the rows.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cnxv2_mm.kernels.dispatch import TRITON_TYPES, may_be_differentiated_again, may_bypass, runs_triton
+
+MOST_CHANNELS = 4096  # that a program holds in registers
+# Partial sums of the parameters' gradients: as many programs as an H100's 132 processors run at a time, but
+# no fewer rows each.
+MOST_PARTS = 3 * 132
+FEWEST_ROWS = 32
+
+
+def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
+    """Apply a layer norm.
+
+    Args:
+        x: Any shape whose last dimension is that of the norm.
+        norm: The module; it is called where our Triton kernels do not run, where it is hooked or replaced, and where it
+            is not an affine one over at most ``MOST_CHANNELS`` channels.
+
+    Returns:
+        The shape of x; its type or, where autocast is on and our kernels run, that of autocast.
+    """
+    if not (may_bypass((norm, nn.LayerNorm)) and runs_triton(x) and _fits(norm, x)):
+        return norm(x)
+    device = x.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+    return _LayerNorm.apply(x.contiguous(), norm.weight, norm.bias, norm.eps, dtype)
+
+
+def _fits(norm: nn.LayerNorm, x: Tensor) -> bool:
+    """Whether the norm is one that the programs compute, and fits x: if not, PyTorch says what is wrong."""
+    if norm.weight is None or norm.bias is None:
+        return False
+    types = norm.weight.dtype in TRITON_TYPES and norm.bias.dtype in TRITON_TYPES
+    return types and tuple(norm.normalized_shape) == x.shape[-1:] and x.shape[-1] <= MOST_CHANNELS
+
+
+class _LayerNorm(torch.autograd.Function):
+    """See :func:`layer_norm`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+        ctx.save_for_backward(x, weight, bias)
+        ctx.eps = eps
+        return normalise(x, weight, bias, eps, dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, bias = ctx.saved_tensors
+        if may_be_differentiated_again():
+            return *_by_plain_operations(grad, x, weight, bias, ctx.eps), None, None
+        needs_x, needs_weight, needs_bias, _, _ = ctx.needs_input_grad
+        grad_x, parts = normalise_backward(grad.contiguous(), x, weight, ctx.eps)
+        grad_weight, grad_bias = None, None
+        if needs_weight or needs_bias:
+            sums = parts.sum(0)
+            grad_weight = sums[0].to(weight.dtype) if needs_weight else None
+            grad_bias = sums[1].to(bias.dtype) if needs_bias else None
+        return grad_x if needs_x else None, grad_weight, grad_bias, None, None
+
+
+def _by_plain_operations(grad: Tensor, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> list[Tensor | None]:
+    """Return the gradients of x, weight and bias as functions of these and of ``grad``."""
+    with torch.enable_grad():
+        inputs = [t.view_as(t) for t in (x, weight, bias)]  # an input may depend on another one, but views do not
+        cells, scale, shift = (t.float() for t in inputs)
+        out = F.layer_norm(cells, cells.shape[-1:], scale, shift, eps).to(grad.dtype)
+    needed = [t for t in inputs if t.requires_grad]
+    gradients = iter(torch.autograd.grad(out, needed, grad, create_graph=True))
+    return [next(gradients) if t.requires_grad else None for t in inputs]
+
+
+@torch.library.custom_op("cnxv2_mm::layer_norm", mutates_args=())
+def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+    """Return the layer norm of contiguous rows, (..., C), in ``dtype``."""
+    from cnxv2_mm.kernels.gpu import layer_norm
+
+    y = torch.empty_like(x, dtype=dtype)
+    layer_norm.forward(x, weight, bias, eps, y)
+    return y
+
+
+@normalise.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+    return torch.empty_like(x, dtype=dtype)
+
+
+@torch.library.custom_op("cnxv2_mm::layer_norm_backward", mutates_args=())
+def normalise_backward(grad: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Return the gradient of x, and parts of those of weight and bias: (P, 2, C) in float32, to be added."""
+    from cnxv2_mm.kernels.gpu import layer_norm
+
+    grad_x, parts = _new_gradients(grad, x, weight, eps)
+    layer_norm.backward(grad, x, weight, eps, grad_x, parts)
+    return grad_x, parts
+
+
+@normalise_backward.register_fake
+def _new_gradients(grad: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    channels = x.shape[-1]
+    return torch.empty_like(x), x.new_empty(num_parts(x.numel() // channels), 2, channels, dtype=torch.float32)
+
+
+def num_parts(rows: int) -> int | torch.SymInt:
+    """Return P, in how many parts the gradients of R rows are summed.
+
+    The number may be a symbol of the compiler; nothing here asks for its value.
+    """
+    return torch.sym_max(1, torch.sym_min(MOST_PARTS, -(-rows // FEWEST_ROWS)))

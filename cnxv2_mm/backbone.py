@@ -341,7 +341,7 @@ class ConvNeXtV2(BaseModule):
         stem: Any = self.downsample_layers[0]
         stem_conv, stem_norm = stem
         cells = layout.embed(images, stem_conv)
-        # Under autocast PyTorch's norm returns float32, and the first stage would add its branches in float32, the others not.
+        # Under autocast PyTorch's norm returns float32: the first stage would add in float32, and the others would not.
         x = layer_norm(cells, stem_norm).to(cells.dtype)
         stages: Any = self.stages
         for i, stage in enumerate(stages):

@@ -27,6 +27,7 @@ CASES = {
     "a block that is not full": (45, 40),
     "several blocks": (2, 35, 96),
     "a row longer than a warp reads at once": (3, 2, 768),
+    "several parts of several blocks": (70, 300),
     "more threads than numbers": (5, 3),
     "an odd number of channels": (2, 3, 4, 33),
     "one channel": (7, 1),
@@ -77,6 +78,18 @@ def test_parts_of_the_gradients_add_up(device):
     _, _, *expected = results(x, norm, grad, torch.float64)
     for a, b in zip(parts.sum(0), expected, strict=True):
         assert relative_error(a, b) < 1e-6
+
+
+def test_nothing_is_read_or_written_beyond_the_rows(device):
+    around = torch.full((3, 5, 40), float("nan"), device=device)
+    x, y = around.clone(), torch.full_like(around, 7)
+    x[1].normal_()
+    weight, parts = torch.ones(40, device=device), torch.empty(1, 2, 40, device=device)
+    gpu.forward(x[1], weight, weight, 1e-6, y[1])
+    gpu.backward(x[1], x[1], weight, 1e-6, y[1], parts)
+    assert torch.isfinite(parts).all()
+    assert torch.isfinite(y[1]).all()
+    assert (y[0::2] == 7).all()
 
 
 def test_a_large_mean_leaves_the_variance_as_it_is(device):

@@ -37,12 +37,17 @@ class FakeStep:
             return [torch.empty_like(result) for result in results]
 
 
-def make_fake_step(row: Row, device: str = "cuda") -> FakeStep:
-    """Return what a row of the plan counts, for a device that need not be there."""
+def new_fake_mode() -> FakeTensorMode:
+    """Return a mode in which tensors of a device that is not there can be made."""
     # It allocates a real tensor in older versions of PyTorch.
     context: Any = fake_tensor
     context.init_gpu_context = lambda *_: None
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    return FakeTensorMode(allow_non_fake_inputs=True)
+
+
+def make_fake_step(row: Row, device: str = "cuda") -> FakeStep:
+    """Return what a row of the plan counts, for a device that need not be there."""
+    mode = new_fake_mode()
     with torch.device("meta"):
         if row.part == "backbone":
             model: nn.Module = ConvNeXtV2(row.arch)

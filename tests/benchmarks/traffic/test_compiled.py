@@ -7,12 +7,11 @@ from tests.benchmarks.traffic.examples import with_mock
 
 START = """
 import json, torch
-from torch._subclasses.fake_tensor import FakeTensorMode
 from benchmarks.traffic.compiled import compile_graphs, count_graph
-from benchmarks.traffic.fake_step import make_fake_step
+from benchmarks.traffic.fake_step import new_fake_mode
 from cnxv2_mm.kernels import grn_mlp
 
-mode = FakeTensorMode(allow_non_fake_inputs=True)
+mode = new_fake_mode()
 
 def show(function, *shapes, options={}, gradients=False):
     with mode:

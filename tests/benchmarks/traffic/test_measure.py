@@ -70,15 +70,13 @@ def test_a_small_compiled_step_counted_anew():
 def test_a_question_to_the_device_is_named():
     code = """
 import json, torch
-from benchmarks.traffic.fake_step import FakeStep, make_fake_step
+from benchmarks.traffic.fake_step import FakeStep, new_fake_mode
 from benchmarks.traffic.measure import count_eager
-from torch._subclasses.fake_tensor import FakeTensorMode
 
-mode = FakeTensorMode()
+mode = new_fake_mode()
 with mode:
     x = torch.empty(3, device="cuda", requires_grad=True)
 functions = [lambda x: x.sum().item(), lambda x: x[x > 0], lambda x: x.cpu(), lambda x: x * 2]
-make_fake_step  # it prepares fake tensors of older versions
 print(json.dumps([count_eager(FakeStep(mode, function, (x,)))[1] for function in functions]))
 """
     item, selection, copy, nothing = with_mock(code)

@@ -72,10 +72,14 @@ class _LayerNorm(torch.autograd.Function):
         grad_x, parts = normalise_backward(grad.contiguous(), x, weight, ctx.eps)
         grad_weight, grad_bias = None, None
         if needs_weight or needs_bias:
-            sums = parts.sum(0)
-            grad_weight = sums[0].to(weight.dtype) if needs_weight else None
-            grad_bias = sums[1].to(bias.dtype) if needs_bias else None
-        return grad_x if needs_x else None, grad_weight, grad_bias, None, None
+            grad_weight, grad_bias = add_parts(parts, weight, bias)
+        return (
+            grad_x if needs_x else None,
+            grad_weight if needs_weight else None,
+            grad_bias if needs_bias else None,
+            None,
+            None,
+        )
 
 
 def _by_plain_operations(grad: Tensor, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> list[Tensor | None]:
@@ -118,6 +122,21 @@ def normalise_backward(grad: Tensor, x: Tensor, weight: Tensor, eps: float) -> t
 def _new_gradients(grad: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     channels = x.shape[-1]
     return torch.empty_like(x), x.new_empty(num_parts(x.numel() // channels), 2, channels, dtype=torch.float32)
+
+
+@torch.library.custom_op("cnxv2_mm::add_layer_norm_gradients", mutates_args=())
+def add_parts(parts: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Add the parts, (P, 2, C), up to the gradients of weight and bias."""
+    from cnxv2_mm.kernels.gpu import layer_norm
+
+    grad_weight, grad_bias = torch.empty_like(weight), torch.empty_like(bias)
+    layer_norm.add_parts(parts, grad_weight, grad_bias)
+    return grad_weight, grad_bias
+
+
+@add_parts.register_fake
+def _(parts: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(weight), torch.empty_like(bias)
 
 
 def num_parts(rows: int) -> int | torch.SymInt:

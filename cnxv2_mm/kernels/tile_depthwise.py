@@ -78,10 +78,9 @@ class _TileDepthwise(torch.autograd.Function):
         if needs_x:
             grad_x = convolve_tiles(grad, numbers, positions, taps, None, ctx.side, turned=True)
         if needs_weight:
-            sums = tile_weight_gradient(x, numbers, positions, grad, ctx.side, _chunks(positions, ctx.side, x)).sum(0)
-            # All strides of the weight, for DistributedDataParallel: see ``depthwise.py``.
-            grad_weight = torch.empty_like(weight).copy_(sums[:49].t().view_as(weight))
-            grad_bias = sums[49].to(bias.dtype) if needs_bias else None
+            parts = tile_weight_gradient(x, numbers, positions, grad, ctx.side, _chunks(positions, ctx.side, x))
+            grad_weight, grad_bias = add_weight_gradients(parts, weight)
+            grad_bias = grad_bias.to(bias.dtype) if needs_bias else None
         elif needs_bias:
             grad_bias = grad.sum((0, 1), dtype=torch.float32).to(bias.dtype)
         return grad_x, None, None, None, grad_weight, grad_bias
@@ -137,6 +136,24 @@ def tile_weight_gradient(x: Tensor, numbers: Tensor, positions: Tensor, grad: Te
 @tile_weight_gradient.register_fake
 def _(x: Tensor, numbers: Tensor, positions: Tensor, grad: Tensor, side: int, chunks: int) -> Tensor:
     return x.new_empty(chunks, 50, x.shape[2], dtype=torch.float32)
+
+
+@torch.library.custom_op("cnxv2_mm::add_tile_weight_gradients", mutates_args=())
+def add_weight_gradients(parts: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Add the parts, (chunks, 50, C), up to the gradients of the weight and of the bias.
+
+    That of the weight has all strides of the weight, for DistributedDataParallel: see ``depthwise.py``.
+    """
+    from cnxv2_mm.kernels.gpu import tile_depthwise
+
+    grad_weight, grad_bias = torch.empty_like(weight), weight.new_empty(weight.shape[0])
+    tile_depthwise.add_parts(parts, grad_weight, grad_bias)
+    return grad_weight, grad_bias
+
+
+@add_weight_gradients.register_fake
+def _(parts: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(weight), weight.new_empty(weight.shape[0])
 
 
 @register_flop_formula([torch.ops.cnxv2_mm.convolve_tiles, torch.ops.cnxv2_mm.tile_weight_gradient])

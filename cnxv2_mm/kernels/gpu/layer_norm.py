@@ -21,6 +21,7 @@ from torch import Tensor
 MOST_SLICES = 3
 NARROWEST_SLICE = 32
 BLOCK = 1024  # numbers of a slice that a program treats at a time: 8 a thread
+ADDED_PARTS, ADDED_CHANNELS = 32, 32  # of a sum of parts, that a program adds up at a time
 LAUNCH = {"num_warps": 4, "num_stages": 1}
 
 
@@ -172,6 +173,29 @@ def _backward(
     _write(partial, bias_sums, part + 1, row == 0, C, WIDTH, SLICES)
 
 
+@triton.jit
+def _add_parts(
+    partial: tl.tensor,
+    grad_weight: tl.tensor,
+    grad_bias: tl.tensor,
+    parts: tl.tensor,
+    C: tl.constexpr,
+    PARTS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+) -> None:
+    channel = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS)[None, :]
+    vector = tl.program_id(1)
+    total = tl.zeros([PARTS, CHANNELS], tl.float32)
+    for first in range(0, parts, PARTS):
+        part = first + tl.arange(0, PARTS)[:, None]
+        total += tl.load(partial + (part * 2 + vector) * C + channel, mask=(part < parts) & (channel < C), other=0)
+    total = tl.sum(total, 0, keep_dims=True)
+    if vector == 0:
+        tl.store(grad_weight + channel, total.to(grad_weight.dtype.element_ty), mask=channel < C)
+    else:
+        tl.store(grad_bias + channel, total.to(grad_bias.dtype.element_ty), mask=channel < C)
+
+
 def forward(x: Tensor, weight: Tensor, bias: Tensor, eps: float, y: Tensor) -> None:
     """Write the norm of the rows of x into y: see ``cnxv2_mm.kernels.layer_norm``."""
     channels = x.shape[-1]
@@ -188,6 +212,22 @@ def backward(grad: Tensor, x: Tensor, weight: Tensor, eps: float, grad_x: Tensor
     steps = triton.cdiv(rows, constants["ROWS"] * parts)
     with torch.cuda.device_of(x):
         _backward[parts,](grad, x, weight, grad_x, partial, rows, steps, **constants, **LAUNCH)
+
+
+def add_parts(partial: Tensor, grad_weight: Tensor, grad_bias: Tensor) -> None:
+    """Add (P, 2, C) parts up to the gradients of weight and bias."""
+    parts, _, channels = partial.shape
+    with torch.cuda.device_of(partial):
+        _add_parts[triton.cdiv(channels, ADDED_CHANNELS), 2](
+            partial,
+            grad_weight,
+            grad_bias,
+            parts,
+            C=channels,
+            PARTS=ADDED_PARTS,
+            CHANNELS=ADDED_CHANNELS,
+            num_warps=2,
+        )
 
 
 def _constants(channels: int, eps: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Depthwise 7 x 7 convolution of tiles, and the gradient of its weight, in Triton.
+"""Depthwise 7 x 7 convolution of tiles, and the gradients of its weight and bias, in Triton.
 
 A program treats a block of *lines*, rows of tiles, and a block of channels. A thread holds all columns of its lines in
 registers: each cell that it reads is added to every column that it reaches, seven at most, and only the rows of cells
@@ -20,6 +20,7 @@ from torch import Tensor
 
 CHANNELS = 32  # of a program: 64 bytes of a cell in half precision
 LINES = {8: 8, 4: 16, 2: 16, 1: 16}  # of a program, by S
+PARTS = 32  # of a sum, that a program adds up at a time
 LAUNCH = {"num_warps": 2, "num_stages": 1}
 
 
@@ -193,6 +194,29 @@ def _weight_gradient(
         tl.store(start + 49 * C, tl.sum(bias_total, 0, keep_dims=True), mask=channel < C)
 
 
+@triton.jit
+def _add_parts(
+    partial: tl.tensor,
+    grad_weight: tl.tensor,
+    grad_bias: tl.tensor,
+    chunks: tl.tensor,
+    C: tl.constexpr,
+    PARTS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+) -> None:
+    channel, tap = _channels(tl.program_id(0), C, CHANNELS)
+    total = tl.zeros([PARTS, CHANNELS], tl.float32)
+    for first in range(0, chunks, PARTS):
+        part = first + tl.arange(0, PARTS)[:, None]
+        place = (part * 50 + tap) * C + channel
+        total += tl.load(partial + place, mask=(part < chunks) & (channel < C), other=0)
+    total = tl.sum(total, 0, keep_dims=True)
+    if tap < 49:
+        tl.store(grad_weight + channel * 49 + tap, total.to(grad_weight.dtype.element_ty), mask=channel < C)
+    else:
+        tl.store(grad_bias + channel, total.to(grad_bias.dtype.element_ty), mask=channel < C)
+
+
 def convolve(
     x: Tensor, numbers: Tensor, positions: Tensor, taps: Tensor, bias: Tensor | None, side: int, turned: bool
 ) -> Tensor:
@@ -236,6 +260,16 @@ def weight_gradient(x: Tensor, numbers: Tensor, positions: Tensor, grad: Tensor,
             **LAUNCH,
         )
     return partial
+
+
+def add_parts(partial: Tensor, grad_weight: Tensor, grad_bias: Tensor) -> None:
+    """Fill the gradients of weight and bias: see ``cnxv2_mm.kernels.tile_depthwise``."""
+    chunks, _, channels = partial.shape
+    grid = (50 * triton.cdiv(channels, CHANNELS),)
+    with torch.cuda.device_of(partial):
+        _add_parts[grid](
+            partial, grad_weight, grad_bias, chunks, C=channels, PARTS=PARTS, CHANNELS=CHANNELS, num_warps=2
+        )
 
 
 def _map_size(numbers: Tensor, positions: Tensor) -> tuple[int, int, int]:

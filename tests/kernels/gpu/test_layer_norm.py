@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import torch
 
-from cnxv2_mm.kernels.gpu.layer_norm import backward, forward
+from cnxv2_mm.kernels.gpu.layer_norm import add_parts, backward, forward
 from cnxv2_mm.kernels.layer_norm import MOST_CHANNELS, num_parts
 from cnxv2_mm.variants import VARIANTS
 from tests.kernels.gpu.ahead_of_time import CUOBJDUMP, Launch, cubin, launches, resources
@@ -46,6 +46,16 @@ def test_registers_are_few_and_none_is_spilled(channels, capability):
         used = resources(launch, capability)
         assert used["STACK"] == used["LOCAL"] == 0
         assert used["REG"] <= most
+
+
+@pytest.mark.parametrize("capability", [80, 90, 100])
+def test_the_sum_of_parts_is_small_too(capability):
+    with torch.device("meta"):
+        tensors = torch.empty(396, 2, 96), torch.empty(96), torch.empty(96)
+    (launch,) = launches(lambda: add_parts(*tensors))
+    used = resources(launch, capability)
+    assert used["STACK"] == used["LOCAL"] == 0
+    assert used["REG"] <= 64
 
 
 @pytest.mark.parametrize("channels", [33, 96, 768, MOST_CHANNELS])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnxv2_mm.kernels.gpu.tile_depthwise import convolve, weight_gradient
+from cnxv2_mm.kernels.gpu.tile_depthwise import add_parts, convolve, weight_gradient
 from cnxv2_mm.variants import VARIANTS
 from tests.kernels.gpu.ahead_of_time import CUOBJDUMP, Launch, cubin, launches, resources
 
@@ -46,6 +46,16 @@ def test_registers_are_few_and_none_is_spilled(side, capability):
         used = resources(launch, capability)
         assert used["STACK"] == used["LOCAL"] == 0
         assert used["REG"] <= most
+
+
+@pytest.mark.parametrize("capability", [80, 90, 100])
+def test_the_sum_of_parts_is_small_too(capability):
+    with torch.device("meta"):
+        tensors = torch.empty(27, 50, 96), torch.empty(96, 1, 7, 7), torch.empty(96)
+    (launch,) = launches(lambda: add_parts(*tensors))
+    used = resources(launch, capability)
+    assert used["STACK"] == used["LOCAL"] == 0
+    assert used["REG"] <= 64
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])

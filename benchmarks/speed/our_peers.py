@@ -104,7 +104,7 @@ def build_masked_dense_step(workload: Workload) -> Network:
 
 
 ENCODERS = (
-    Peer("packed", "ours: only visible cells are kept; on a CPU the depthwise convolution runs on the full map", build_packed),
+    Peer("packed", "ours: only visible cells are kept; on a CPU the depthwise convolution visits all", build_packed),
     Peer("masked_dense", "ours: all cells by PyTorch's operations, channels last", build_masked_dense),
     Peer("masked_dense_kernels", "the same with our depthwise gradient", OurMaskedDenseByKernels),
 )

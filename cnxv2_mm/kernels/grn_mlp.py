@@ -69,8 +69,8 @@ def grn_mlp(
         out = GRNMLPOnGPU.apply(cells, weight1, bias1, gamma, beta, weight2, bias2, eps)
         return out.view(*y.shape[:-1], out.shape[-1])
     if dtype is not None:
-        weight1, bias1, weight2, bias2 = (t.to(dtype) for t in (weight1, bias1, weight2, bias2))
-    inputs = (cells, weight1, bias1, gamma, beta, weight2, bias2, eps)
+        weight1, bias1, weight2 = (t.to(dtype) for t in (weight1, bias1, weight2))
+    inputs = (cells, weight1, bias1, gamma, beta, weight2, bias2.to(cells.dtype), eps)
     out = plain_grn_mlp(*inputs) if in_forward_mode() else _grn_mlp(*inputs)[0]
     return out.view(*y.shape[:-1], out.shape[-1])
 

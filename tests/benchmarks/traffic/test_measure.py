@@ -8,8 +8,8 @@ from tests.benchmarks.traffic.examples import with_mock
 from tests.test_structure import ROOT
 
 # MB an image and launches of a packed step, 128 images of 224 pixels, forward and backward.
-TINY_COMPILED = (233.0, 880)
-TINY_EAGER = (421.0, 2175)
+TINY_COMPILED = (165.0, 570)
+TINY_EAGER = (170.0, 650)
 # The same with one block in each stage.
 SMALL_COMPILED = (76.0, 292)
 ROWS = json.loads((ROOT / "benchmarks" / "gpu_traffic.json").read_text())["rows"]

@@ -33,17 +33,25 @@ def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
 
     Args:
         x: Any shape whose last dimension is that of the norm.
-        norm: The module; it is called where our Triton kernels do not run, where it is hooked or replaced, and where it
-            is not an affine one over at most ``MOST_CHANNELS`` channels.
+        norm: The module; it is called where our Triton kernels do not run, where it is hooked or replaced, where it is
+            not an affine one over at most ``MOST_CHANNELS`` channels, and for maps in compiled code.
 
     Returns:
         The shape of x; its type or, where autocast is on and our kernels run, that of autocast.
     """
-    if not (may_bypass((norm, nn.LayerNorm)) and runs_triton(x) and _fits(norm, x)):
+    if _is_left_to_compiler(x) or not (may_bypass((norm, nn.LayerNorm)) and runs_triton(x) and _fits(norm, x)):
         return norm(x)
     device = x.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
     return _LayerNorm.apply(x.contiguous(), norm.weight, norm.bias, norm.eps, dtype)
+
+
+def _is_left_to_compiler(x: Tensor) -> bool:
+    """Whether x is a map, (N, H, W, C), in compiled code, where the norm is fused with the bias of a convolution.
+
+    Packed cells come from an operator of ours, into which the compiler cannot look.
+    """
+    return torch.compiler.is_compiling() and x.ndim > 3
 
 
 def _fits(norm: nn.LayerNorm, x: Tensor) -> bool:

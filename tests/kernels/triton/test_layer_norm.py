@@ -196,7 +196,7 @@ def test_the_operators_are_declared_as_they_behave(device):
 
 @pytest.mark.parametrize(("layout", "compiled"), [("dense", False), ("dense", True), ("packed", False)])
 def test_the_backbone_has_the_maps_and_gradients_of_the_plain_one(layout, compiled, device, monkeypatch):
-    """Each norm but those of the outputs is one launch, and one in the backward pass."""
+    """Each norm but those of the outputs is one launch, and one in the backward pass; compiled, maps have none."""
     backbone = wake_grn(ConvNeXtV2(ARCH, out_indices=(3,) if layout == "dense" else ())).to(device)
     images, visible = photographs(2, size=(64, 64)).to(device), random_visible(2, (2, 2), 2, device=device)
 
@@ -217,7 +217,7 @@ def test_the_backbone_has_the_maps_and_gradients_of_the_plain_one(layout, compil
         ):
             maps = run(images)
             gradients = torch.autograd.grad(maps, list(backbone.parameters()), direction)
-        assert forward.call_count == backward.call_count == norms * (switch == "1")
+        assert forward.call_count == backward.call_count == norms * (switch == "1" and not compiled)
         found.append([maps, *gradients])
     names = ["map", *dict(backbone.named_parameters())]
     for name, a, b in zip(names, *found, strict=True):

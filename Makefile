@@ -41,9 +41,10 @@ evidence: install
 evidence-quick: install
 	$(RUN) -m benchmarks.evidence --quick
 
-# Two processes of one thread each: on two cores that is twice as fast as one process of two threads.
+# Two processes of one thread each: on two cores that is twice as fast as one process of two threads. Files are taken in
+# their order, not the one with the most tests first: the longest one has a single test.
 test: install
-	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # The same tests with the oldest Python, torch and torchvision that pyproject.toml allows.
 test-lowest: $(LOWEST_VENV)/.installed

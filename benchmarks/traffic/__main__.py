@@ -67,22 +67,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command is None:
         count_plan(args.folder)
         return 0
-    if not mock_cuda.is_there():
-        return subprocess.run([*COMMAND, *given], env=mock_cuda.environment()).returncode
-    result = count_one(args)
-    print(describe_row(result))
-    if args.json:
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
-    return 0
+    if mock_cuda.is_there():
+        count_one(args)
+        mock_cuda.leave()
+    return subprocess.run([*COMMAND, *given], env=mock_cuda.environment()).returncode
 
 
-def count_one(args: argparse.Namespace) -> dict[str, Any]:
-    """Count the row that the arguments ask for; the mock has to be there."""
+def count_one(args: argparse.Namespace) -> None:
+    """Count the row that the arguments ask for, and print and write it; the mock has to be there."""
     from benchmarks.traffic.measure import count_row
 
     layout = "dense" if args.part == "backbone" else args.layout
     row = Row(args.part, layout, args.arch, args.images, args.mode, args.size)
-    return count_row(row, dict(args.inductor), args.code, args.largest)
+    result = count_row(row, dict(args.inductor), args.code, args.largest)
+    print(describe_row(result))
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def count_plan(folder: Path) -> None:

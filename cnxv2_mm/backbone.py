@@ -82,7 +82,7 @@ class ConvNeXtV2Block(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Transform the cells ``x`` that ``layout`` describes; the result has the shape and layout of ``x``."""
-        return self.transform(x, layout, self.drop_path.draw(x, layout))
+        return self.transform(x, layout, self.drop_path(x, layout))
 
     def transform(self, x: Tensor, layout: Layout, factors: Tensor | None) -> Tensor:
         """Do all of :meth:`forward` but draw the ``factors`` of stochastic depth.

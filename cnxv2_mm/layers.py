@@ -76,12 +76,7 @@ class DropPath(nn.Module):
         check_drop_path_rate(rate)
         self.rate = rate
 
-    def forward(self, branch: Tensor, layout: "Layout") -> Tensor:
-        """Drop the branch of whole images: ``layout`` knows which cells of ``branch`` belong to which image."""
-        factors = self.draw(branch, layout)
-        return branch if factors is None else branch * factors
-
-    def draw(self, like: Tensor, layout: "Layout") -> Tensor | None:
+    def forward(self, like: Tensor, layout: "Layout") -> Tensor | None:
         """Draw the factor of each image's branch: 0 to drop it, ``1 / (1 - rate)`` to keep it.
 
         Args:

@@ -14,6 +14,7 @@ operation is its oracle in ``tests/kernels``.
 - ``products.py``: its matrix products, by whichever of PyTorch's libraries is fast
 - ``grn_mlp_on_gpu.py``: the same where Triton runs, of PyTorch's matrix products and the operators of ``gelu_grn.py``
 - ``plain_grn_mlp.py``: the same by PyTorch's operations, for derivatives of any order
+- ``higher_derivatives.py``: gradients that can be differentiated, by such operations
 - ``gelu_grn.py``: GELU and GRN as operators, each one launch of a Triton program
 - ``gpu/``: these programs
 - ``dispatch.py``: when they run in the place of PyTorch's modules; the block and the layouts ask it

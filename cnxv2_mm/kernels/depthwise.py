@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
 
-from cnxv2_mm.kernels.dispatch import may_be_differentiated_again
+from cnxv2_mm.kernels.dispatch import autocast_type, may_be_differentiated_again
 from cnxv2_mm.kernels.rows import scatter_rows
 
 # Elements of a map whose weight gradient a CPU takes at a time: 1 MB in float32, a core's second-level cache.
@@ -127,10 +127,9 @@ class _PackedDepthwise(torch.autograd.Function):
 
 def _as_autocast(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Return the parameters in the type in which autocast, where it is on, has a convolution run."""
-    device = x.device.type
-    if device == "meta" or not torch.is_autocast_enabled(device):
+    dtype = autocast_type(x)
+    if dtype is None:
         return weight, bias
-    dtype = torch.get_autocast_dtype(device)
     return weight.to(dtype), None if bias is None else bias.to(dtype)
 
 

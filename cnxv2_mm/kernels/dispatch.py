@@ -78,6 +78,14 @@ def _device_runs_triton(kind: str, index: int | None) -> bool:
     return kind == "cuda" and torch.version.hip is None and torch.cuda.get_device_capability(index) >= (8, 0)
 
 
+def autocast_type(x: Tensor) -> torch.dtype | None:
+    """Return the type in which autocast has a convolution or a product of ``x`` run; None where autocast is off."""
+    device = x.device.type
+    if device == "meta" or not torch.is_autocast_enabled(device):
+        return None
+    return torch.get_autocast_dtype(device)
+
+
 def leave_to_compiler(x: Tensor) -> bool:
     """Whether the compiler is at work and fuses elementwise operations on ``x`` better than ours are."""
     return torch.compiler.is_compiling() and x.device.type != "cpu" and not runs_triton(x)

@@ -34,9 +34,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from cnxv2_mm.kernels.dispatch import in_forward_mode, may_be_differentiated_again, runs_triton
+from cnxv2_mm.kernels.dispatch import autocast_type, in_forward_mode, may_be_differentiated_again, runs_triton
 from cnxv2_mm.kernels.grn_mlp_on_gpu import GRNMLPOnGPU
-from cnxv2_mm.kernels.plain_grn_mlp import differentiable_gradients, plain_grn_mlp
+from cnxv2_mm.kernels.higher_derivatives import differentiable_gradients
+from cnxv2_mm.kernels.plain_grn_mlp import plain_grn_mlp
 from cnxv2_mm.kernels.products import add_product, linear, multiply
 
 # Elements of the hidden layer that a CPU treats at a time: 4 MB in float32, which the next operation finds in a cache.
@@ -62,8 +63,7 @@ def grn_mlp(
         The result in the shape of y, in the type of y or, where autocast is on, in that of autocast. The norms are
         computed in float32 or better.
     """
-    device = y.device.type
-    dtype = torch.get_autocast_dtype(device) if device != "meta" and torch.is_autocast_enabled(device) else None
+    dtype = autocast_type(y)
     cells = y.flatten(1, -2).to(dtype or y.dtype)
     if runs_triton(cells) and not in_forward_mode():
         out = GRNMLPOnGPU.apply(cells, weight1, bias1, gamma, beta, weight2, bias2, eps)

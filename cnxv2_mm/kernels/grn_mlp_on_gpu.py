@@ -18,7 +18,8 @@ from torch import Tensor
 
 from cnxv2_mm.kernels import gelu_grn
 from cnxv2_mm.kernels.dispatch import may_be_differentiated_again
-from cnxv2_mm.kernels.plain_grn_mlp import differentiable_gradients, plain_grn_mlp
+from cnxv2_mm.kernels.higher_derivatives import differentiable_gradients
+from cnxv2_mm.kernels.plain_grn_mlp import plain_grn_mlp
 
 
 @torch.library.custom_op("cnxv2_mm::cast_parameters", mutates_args=())

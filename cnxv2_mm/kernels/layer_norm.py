@@ -13,13 +13,21 @@ Each operator here is one launch of a program in ``gpu/layer_norm.py``.
 Shape letters: R rows (all dimensions but the last), C channels, P parts of the rows.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnxv2_mm.kernels.dispatch import TRITON_TYPES, may_be_differentiated_again, may_bypass, runs_triton
+from cnxv2_mm.kernels.dispatch import (
+    TRITON_TYPES,
+    autocast_type,
+    may_be_differentiated_again,
+    may_bypass,
+    runs_triton,
+)
+from cnxv2_mm.kernels.higher_derivatives import differentiable_gradients
 
 MOST_CHANNELS = 4096  # that a program holds in registers
 # Partial sums of the parameters' gradients: as many programs as an H100's 132 processors run at a time, but
@@ -41,9 +49,7 @@ def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
     """
     if _is_left_to_compiler(x) or not (may_bypass((norm, nn.LayerNorm)) and runs_triton(x) and _fits(norm, x)):
         return norm(x)
-    device = x.device.type
-    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
-    return _LayerNorm.apply(x.contiguous(), norm.weight, norm.bias, norm.eps, dtype)
+    return _LayerNorm.apply(x.contiguous(), norm.weight, norm.bias, norm.eps, autocast_type(x) or x.dtype)
 
 
 def _is_left_to_compiler(x: Tensor) -> bool:
@@ -75,7 +81,8 @@ class _LayerNorm(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias = ctx.saved_tensors
         if may_be_differentiated_again():
-            return *_by_plain_operations(grad, x, weight, bias, ctx.eps), None, None
+            plainly = partial(_plainly, eps=ctx.eps, dtype=grad.dtype)
+            return *differentiable_gradients(plainly, grad, (x, weight, bias)), None, None
         needs_x, needs_weight, needs_bias, _, _ = ctx.needs_input_grad
         grad_x, parts = normalise_backward(grad.contiguous(), x, weight, ctx.eps)
         grad_weight, grad_bias = None, None
@@ -90,15 +97,9 @@ class _LayerNorm(torch.autograd.Function):
         )
 
 
-def _by_plain_operations(grad: Tensor, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> list[Tensor | None]:
-    """Return the gradients of x, weight and bias as functions of these and of ``grad``."""
-    with torch.enable_grad():
-        inputs = [t.view_as(t) for t in (x, weight, bias)]  # an input may depend on another one, but views do not
-        cells, scale, shift = (t.float() for t in inputs)
-        out = F.layer_norm(cells, cells.shape[-1:], scale, shift, eps).to(grad.dtype)
-    needed = [t for t in inputs if t.requires_grad]
-    gradients = iter(torch.autograd.grad(out, needed, grad, create_graph=True))
-    return [next(gradients) if t.requires_grad else None for t in inputs]
+def _plainly(x: Tensor, weight: Tensor, bias: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+    """Return the norm by PyTorch's operation, which has derivatives of every order."""
+    return F.layer_norm(x.float(), x.shape[-1:], weight.float(), bias.float(), eps).to(dtype)
 
 
 @torch.library.custom_op("cnxv2_mm::layer_norm", mutates_args=())

@@ -4,8 +4,6 @@ Where more derivatives than the first are wanted (forward mode, gradients of gra
 operations that were written for speed.
 """
 
-from collections.abc import Callable, Sequence
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,18 +18,3 @@ def plain_grn_mlp(
     norm = torch.linalg.vector_norm(g, dim=1, keepdim=True, dtype=torch.promote_types(g.dtype, torch.float32))
     scale = 1 + gamma * norm / (norm.mean(-1, keepdim=True) + eps)
     return F.linear(torch.addcmul(beta, g, scale.to(g.dtype)), weight2, bias2)
-
-
-def differentiable_gradients(
-    function: Callable[..., Tensor], grad: Tensor, inputs: Sequence[Tensor]
-) -> list[Tensor | None]:
-    """Return the gradients of ``function(*inputs)`` as functions of ``grad`` and of the inputs.
-
-    Each has derivatives in turn; an input that requires no gradient has None.
-    """
-    with torch.enable_grad():
-        views = [t.view_as(t) for t in inputs]  # an input may depend on another one, but their views do not
-        out = function(*views)
-    needed = [view for view in views if view.requires_grad]
-    gradients = iter(torch.autograd.grad(out, needed, grad, create_graph=True))
-    return [next(gradients) if view.requires_grad else None for view in views]

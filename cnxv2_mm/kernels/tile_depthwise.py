@@ -12,6 +12,7 @@ Each operator here is one launch of a program in ``gpu/tile_depthwise.py``.
 Shape letters: N images, T tiles each, h x w places for tiles, S x S cells of a tile, M = T * S * S, C channels.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import register_flop_formula
 
 from cnxv2_mm.kernels.depthwise import packed_depthwise
-from cnxv2_mm.kernels.dispatch import may_be_differentiated_again
+from cnxv2_mm.kernels.dispatch import autocast_type, may_be_differentiated_again
+from cnxv2_mm.kernels.higher_derivatives import differentiable_gradients
 from cnxv2_mm.kernels.tiles import Tiles
 
 # Partial sums of a weight gradient: at most 2 MB of them, each of at least so many rows of tiles.
@@ -47,10 +49,8 @@ def tile_depthwise(x: Tensor, tiles: Tiles, weight: Tensor, bias: Tensor | None)
         The convolved maps at the same cells, (N, M, C), in the type of the weight or, where autocast is on, in that of
         autocast, to which x is rounded; the weight and the bias are not, and become float32.
     """
-    device = x.device.type
-    autocast = device != "meta" and torch.is_autocast_enabled(device)
-    dtype = torch.get_autocast_dtype(device) if autocast else weight.dtype
-    return _TileDepthwise.apply(x.to(dtype).contiguous(), tiles.numbers, tiles.positions, tiles.side, weight, bias)
+    cells = x.to(autocast_type(x) or weight.dtype).contiguous()
+    return _TileDepthwise.apply(cells, tiles.numbers, tiles.positions, tiles.side, weight, bias)
 
 
 class _TileDepthwise(torch.autograd.Function):
@@ -68,9 +68,10 @@ class _TileDepthwise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, numbers, positions, weight, bias, taps = ctx.saved_tensors
-        tiles = Tiles(ctx.side, numbers, positions)
         if may_be_differentiated_again():
-            grad_x, grad_weight, grad_bias = _by_plain_operations(grad, x, tiles, weight, bias)
+            grad_x, grad_weight, grad_bias = differentiable_gradients(
+                partial(_by_maps, tiles=Tiles(ctx.side, numbers, positions)), grad, (x, weight, bias)
+            )
             return grad_x, None, None, None, grad_weight, grad_bias
         needs_x, _, _, _, needs_weight, needs_bias = ctx.needs_input_grad
         grad_x, grad_weight, grad_bias = None, None, None
@@ -86,26 +87,17 @@ class _TileDepthwise(torch.autograd.Function):
         return grad_x, None, None, None, grad_weight, grad_bias
 
 
+def _by_maps(x: Tensor, weight: Tensor, bias: Tensor | None, tiles: Tiles) -> Tensor:
+    """Return the result by way of whole maps, by operations that have derivatives of every order."""
+    n, h, w = tiles.numbers.shape
+    size = (n, h * tiles.side, w * tiles.side)
+    parameters = weight.to(x.dtype), None if bias is None else bias.to(x.dtype)
+    return packed_depthwise(x.flatten(0, 1), tiles.places(), size, *parameters).view_as(x)
+
+
 def _chunks(positions: Tensor, side: int, x: Tensor) -> int:
     """Return the number of partial sums: it depends on shapes alone, so that results do not depend on the card."""
     return max(1, min(positions.numel() * side // FEWEST_ROWS, MOST_PARTIAL_SUMS // (50 * x.shape[2])))
-
-
-def _by_plain_operations(
-    grad: Tensor, x: Tensor, tiles: Tiles, weight: Tensor, bias: Tensor | None
-) -> list[Tensor | None]:
-    """Return the gradients of x, weight and bias as functions of these and of ``grad``."""
-    n, h, w = tiles.numbers.shape
-    size = (n, h * tiles.side, w * tiles.side)
-    with torch.enable_grad():
-        # An input may depend on another one, but their views do not.
-        cells, kernels, shift = x.view_as(x), weight.view_as(weight), None if bias is None else bias.view_as(bias)
-        parameters = kernels.to(x.dtype), None if shift is None else shift.to(x.dtype)
-        out = packed_depthwise(cells.flatten(0, 1), tiles.places(), size, *parameters).view_as(x)
-    inputs = (cells, kernels, shift)
-    needed = [t for t in inputs if t is not None and t.requires_grad]
-    gradients = iter(torch.autograd.grad(out, needed, grad, create_graph=True))
-    return [next(gradients) if t is not None and t.requires_grad else None for t in inputs]
 
 
 @torch.library.custom_op("cnxv2_mm::convolve_tiles", mutates_args=())

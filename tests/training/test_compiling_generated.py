@@ -58,7 +58,7 @@ def test_compiled_blocks_have_masks_and_stochastic_depth_of_a_plain_run(models):
 def test_compiled_stochastic_depth_drops_whole_images_anew_in_each_step():
     torch.compiler.reset()
     block, layout = DropPath(0.25).train(), Dense(2000, (1, 1))
-    drop = torch.compile(lambda x: block(x, layout), **MODE)
+    drop = torch.compile(lambda x: x * block(x, layout), **MODE)
     x = torch.ones(2000, 1, 1, 4)
     torch.manual_seed(0)
     draws = [drop(x).clone() for _ in range(3)]

@@ -18,6 +18,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from cnxv2_mm.kernels.gpu.small_tensors import sum_of_parts
+
 MOST_SLICES = 3
 NARROWEST_SLICE = 32
 BLOCK = 1024  # numbers of a slice that a program treats at a time: 8 a thread
@@ -183,13 +185,9 @@ def _add_parts(
     PARTS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ) -> None:
-    channel = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS)[None, :]
+    channel = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS)
     vector = tl.program_id(1)
-    total = tl.zeros([PARTS, CHANNELS], tl.float32)
-    for first in range(0, parts, PARTS):
-        part = first + tl.arange(0, PARTS)[:, None]
-        total += tl.load(partial + (part * 2 + vector) * C + channel, mask=(part < parts) & (channel < C), other=0)
-    total = tl.sum(total, 0, keep_dims=True)
+    total = sum_of_parts(partial + vector * C, channel, C, 2 * C, parts, PARTS, CHANNELS)
     if vector == 0:
         tl.store(grad_weight + channel, total.to(grad_weight.dtype.element_ty), mask=channel < C)
     else:

@@ -23,15 +23,21 @@ CAST_WARPS = 4
 
 
 @triton.jit
-def _sum_of_parts(
-    sums: tl.tensor, channels: tl.tensor, d: tl.tensor, parts: tl.tensor, BLOCK_P: tl.constexpr, BLOCK_D: tl.constexpr
+def sum_of_parts(
+    sums: tl.tensor,
+    channels: tl.tensor,
+    d: tl.tensor,
+    stride: tl.tensor,
+    parts: tl.tensor,
+    BLOCK_P: tl.constexpr,
+    BLOCK_D: tl.constexpr,
 ) -> tl.tensor:
-    """Return the sums of rows 0 ... ``parts`` - 1, (BLOCK_D,); 0 for channels that do not exist."""
+    """Return the sum of ``parts`` rows of d numbers, ``stride`` apart: (BLOCK_D,), 0 for channels that do not exist."""
     part = tl.arange(0, BLOCK_P)
     total = tl.zeros((BLOCK_P, BLOCK_D), tl.float32)
     for first in range(0, parts, BLOCK_P):
         inside = (first + part < parts)[:, None] & (channels < d)[None, :]
-        places = (first + part).to(tl.int64)[:, None] * d + channels[None, :]
+        places = (first + part).to(tl.int64)[:, None] * stride + channels[None, :]
         total += tl.load(sums + places, mask=inside, other=0.0)
     return tl.sum(total, 0)
 
@@ -52,7 +58,7 @@ def scale_program(
     image = tl.program_id(0).to(tl.int64)
     channels = tl.arange(0, BLOCK_D)
     exist = channels < d
-    norm = tl.sqrt(_sum_of_parts(sums + image * parts * d, channels, d, parts, BLOCK_P, BLOCK_D))
+    norm = tl.sqrt(sum_of_parts(sums + image * parts * d, channels, d, d, parts, BLOCK_P, BLOCK_D))
     factor = tl.load(gamma + channels, mask=exist, other=0.0).to(tl.float32)
     tl.store(norms + image * d + channels, norm, mask=exist)
     tl.store(scale + image * d + channels, 1 + factor * (norm / (tl.sum(norm, 0) / d + EPS)), mask=exist)
@@ -75,7 +81,7 @@ def scale_backward_program(
     image = tl.program_id(0).to(tl.int64)
     channels = tl.arange(0, BLOCK_D)
     exist = channels < d
-    grad_s = _sum_of_parts(sums + image * parts * d, channels, d, parts, BLOCK_P, BLOCK_D)
+    grad_s = sum_of_parts(sums + image * parts * d, channels, d, d, parts, BLOCK_P, BLOCK_D)
     norm = tl.load(norms + image * d + channels, mask=exist, other=0.0)
     factor = tl.load(gamma + channels, mask=exist, other=0.0).to(tl.float32)
     mean = tl.sum(norm, 0) / d + EPS
@@ -113,13 +119,13 @@ def vector_sums_program(
     channels = tl.program_id(0) * BLOCK_D + tl.arange(0, BLOCK_D)
     vector = tl.program_id(1)
     if vector == 0:
-        tl.store(out0 + channels, _sum_of_parts(sums0, channels, d, parts0, BLOCK_P, BLOCK_D), mask=channels < d)
+        tl.store(out0 + channels, sum_of_parts(sums0, channels, d, d, parts0, BLOCK_P, BLOCK_D), mask=channels < d)
     elif vector == 1:
-        tl.store(out1 + channels, _sum_of_parts(sums1, channels, d, parts1, BLOCK_P, BLOCK_D), mask=channels < d)
+        tl.store(out1 + channels, sum_of_parts(sums1, channels, d, d, parts1, BLOCK_P, BLOCK_D), mask=channels < d)
     elif vector == 2:
-        tl.store(out2 + channels, _sum_of_parts(sums2, channels, d, parts2, BLOCK_P, BLOCK_D), mask=channels < d)
+        tl.store(out2 + channels, sum_of_parts(sums2, channels, d, d, parts2, BLOCK_P, BLOCK_D), mask=channels < d)
     else:
-        tl.store(out3 + channels, _sum_of_parts(sums3, channels, d3, parts3, BLOCK_P, BLOCK_D), mask=channels < d3)
+        tl.store(out3 + channels, sum_of_parts(sums3, channels, d3, d3, parts3, BLOCK_P, BLOCK_D), mask=channels < d3)
 
 
 @triton.jit

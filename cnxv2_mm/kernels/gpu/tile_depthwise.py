@@ -18,6 +18,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from cnxv2_mm.kernels.gpu.small_tensors import sum_of_parts
+
 CHANNELS = 32  # of a program: 64 bytes of a cell in half precision
 LINES = {8: 8, 4: 16, 2: 16, 1: 16}  # of a program, by S
 PARTS = 32  # of a sum, that a program adds up at a time
@@ -204,13 +206,10 @@ def _add_parts(
     PARTS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ) -> None:
-    channel, tap = _channels(tl.program_id(0), C, CHANNELS)
-    total = tl.zeros([PARTS, CHANNELS], tl.float32)
-    for first in range(0, chunks, PARTS):
-        part = first + tl.arange(0, PARTS)[:, None]
-        place = (part * 50 + tap) * C + channel
-        total += tl.load(partial + place, mask=(part < chunks) & (channel < C), other=0)
-    total = tl.sum(total, 0, keep_dims=True)
+    blocks: tl.constexpr = (C + CHANNELS - 1) // CHANNELS
+    channel = tl.program_id(0) % blocks * CHANNELS + tl.arange(0, CHANNELS)
+    tap = tl.program_id(0) // blocks
+    total = sum_of_parts(partial + tap * C, channel, C, 50 * C, chunks, PARTS, CHANNELS)
     if tap < 49:
         tl.store(grad_weight + channel * 49 + tap, total.to(grad_weight.dtype.element_ty), mask=channel < C)
     else:

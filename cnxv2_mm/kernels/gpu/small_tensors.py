@@ -2,7 +2,8 @@
 
 GRN's scale and its gradient take all channels of an image in one program. The others work on four tensors, of which a
 program takes some channels or numbers: what was summed in parts is added up to the gradients of four vectors, and a
-block's four parameters are cast. Blocks and warps are guarded by ``tests/kernels/gpu/test_small_tensors.py``.
+block's four parameters are cast. The other files add up their parts by :func:`sum_of_parts`, too. Blocks and warps are
+guarded by ``tests/kernels/gpu/test_small_tensors.py``.
 """
 
 import torch

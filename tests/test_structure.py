@@ -18,6 +18,7 @@ ROWS = [
     "command_line",
     "shipped",
     "whole_file",
+    "machine",
     "arguments",
     "mmcv_ops",
     "coco_masks",
@@ -40,6 +41,7 @@ ROWS = [
     "analysis",
     "training",
     "swap",
+    "recipes",
     "__main__",
 ]
 ALLOWED = {

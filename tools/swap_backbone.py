@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cnxv2_mm import command_line
+from cnxv2_mm.config.literal import literal
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.swap import Swap, changes, short_config, swap_config
-from cnxv2_mm.swap.literal import literal
 from cnxv2_mm.swap.target import check_target, write_text
 from cnxv2_mm.variants import VARIANTS
 

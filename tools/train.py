@@ -11,13 +11,10 @@ import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missin
 from cnxv2_mm import command_line
 from cnxv2_mm.config.check import check_names, check_optimizer
 from cnxv2_mm.config.load import load_config
-from cnxv2_mm.training import resuming
 from cnxv2_mm.training.auto_scale_lr import scale_learning_rate
-from cnxv2_mm.training.data_check import check_data
-from cnxv2_mm.training.loaded_weights import RequireSomeWeights, RequireWeights
-from cnxv2_mm.training.mixed_precision import check_amp_device, use_amp
+from cnxv2_mm.training.mixed_precision import use_amp
 from cnxv2_mm.training.options import add_common_arguments, drop_validation, set_run
-from cnxv2_mm.training.runner import build_runner, leave_processes
+from cnxv2_mm.training.runner import train
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -55,18 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         scale_learning_rate(config)
     if args.resume is None and config.get("resume"):  # as mmengine reads a config
         args.resume = config.get("load_from") or "auto"
-    if args.resume is not None:
-        resuming.resume(config, args.resume)
-    if not config.get("resume") and not args.overwrite:
-        resuming.check_work_dir(config)
-    check_amp_device(config)
-    remarks = check_data(config, ("train_dataloader", "val_dataloader"))
-    runner = build_runner(config)
-    for remark in remarks:
-        runner.logger.warning(remark)
-    runner.register_hook(RequireWeights() if config.get("resume") else RequireSomeWeights())
-    runner.train()
-    leave_processes()
+    train(config, args.resume, args.overwrite)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Where a measurement was made: processor, GPU, versions."""
 
-import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +8,7 @@ from pathlib import Path
 import torch
 
 import cnxv2_mm
+from cnxv2_mm.machine import processor_name, usable_cores
 
 # By import name: the maintained packages of OpenMMLab and the original ones, of which one is installed.
 DISTRIBUTIONS = {
@@ -33,8 +33,8 @@ def describe_machine(device: torch.device) -> dict[str, str | int | None]:
     """Return what ran the measurement. ``gpu`` is None on the CPU."""
     cuda = device.type == "cuda"
     return {
-        "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu": processor_name(),
+        "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "vector_instructions": torch.backends.cpu.get_cpu_capability(),
         "gpu": torch.cuda.get_device_name(device) if cuda else None,
@@ -73,12 +73,3 @@ def _commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return head.stdout.strip() + (" changed" if changes.stdout.strip() else "")
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"

@@ -24,7 +24,6 @@ The file that is written:
 
 - ``short_config.py``: a config as a short file that inherits from another one
 - ``differences.py``: what one config has that another has not
-- ``literal.py``: values as Python code
 - ``target.py``: where the file may be written
 - ``new_style.py``: configs in mmengine's new style, from which no file can inherit
 """

@@ -7,12 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from cnxv2_mm.config.entry import type_name
+from cnxv2_mm.config.literal import literal
 from cnxv2_mm.swap import dry_run
 from cnxv2_mm.swap.channels import rewritings
 from cnxv2_mm.swap.config_keys import LAST_STAGE, heads, necks, set_necks
 from cnxv2_mm.swap.differences import changes
 from cnxv2_mm.swap.dry_run import Failure, try_run
-from cnxv2_mm.swap.literal import literal
 from cnxv2_mm.swap.old_backbone import Maps
 from cnxv2_mm.swap.refusal import SwapRefused
 

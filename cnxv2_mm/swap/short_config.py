@@ -8,9 +8,9 @@ from textwrap import wrap
 
 from mmengine.config import Config
 
+from cnxv2_mm.config.literal import LINE, literal
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.swap.differences import differences
-from cnxv2_mm.swap.literal import LINE, literal
 from cnxv2_mm.swap.new_style import is_new_style
 
 _NOTE_INDENT = "  "

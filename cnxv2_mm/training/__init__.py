@@ -7,7 +7,7 @@ The files, in the order to read them. From the command to a runner:
 - ``mixed_precision.py``: ``--amp``, on the CPU too; and outputs that stay in float32
 - ``testing.py``: augmentation at test time, pictures and files of the predictions
 - ``cpu_processes.py``: several processes on a machine without a GPU
-- ``runner.py``: mmengine's ``Runner``, with the checks below
+- ``runner.py``: a run from its config to its end, with the checks below
 
 What a config may name:
 

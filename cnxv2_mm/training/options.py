@@ -46,8 +46,12 @@ def set_run(config: Config, args: argparse.Namespace) -> None:
     prepare_cpu_processes(config)
 
 
-def check_writable(folder: Path) -> None:
-    """Refuse a working folder that cannot be made or written into. The folder is not made here.
+def check_writable(folder: Path, option: str = "--work-dir") -> None:
+    """Refuse a folder that cannot be made or written into. The folder is not made here.
+
+    Args:
+        folder: Where a run would write.
+        option: The option of the command that names it.
 
     Raises:
         PermissionError: There is no right to write, or the disk is read only.
@@ -55,9 +59,9 @@ def check_writable(folder: Path) -> None:
     """
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
-        raise NotADirectoryError(f"work_dir={str(folder)!r}: {existing} is a file, choose another --work-dir.")
+        raise NotADirectoryError(f"{option} {str(folder)!r}: {existing} is a file, choose another {option}.")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise PermissionError(f"work_dir={str(folder)!r}: {existing} is not writable, choose another --work-dir.")
+        raise PermissionError(f"{option} {str(folder)!r}: {existing} is not writable, choose another {option}.")
 
 
 def set_loaders(config: Config, *, pin_memory: bool, persistent_workers: bool) -> None:

@@ -1,4 +1,4 @@
-"""The beginning and the end of a run: mmengine's ``Runner`` with all that our runs have besides, and its processes."""
+"""A run from its config to its end: mmengine's ``Runner`` with all that our runs have besides, and its processes."""
 
 from contextlib import suppress
 
@@ -7,12 +7,47 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from cnxv2_mm.training import resuming
 from cnxv2_mm.training.compiling import use_compile_hook
+from cnxv2_mm.training.data_check import check_data
 from cnxv2_mm.training.data_check.samples import check_samples
 from cnxv2_mm.training.finite_check import add_finite_check
 from cnxv2_mm.training.fsdp import check_hooks
+from cnxv2_mm.training.loaded_weights import RequireSomeWeights, RequireWeights
+from cnxv2_mm.training.mixed_precision import check_amp_device
 from cnxv2_mm.training.saving import protect_checkpoints
 from cnxv2_mm.training.seeding import make_repeatable
+
+
+def train(config: Config, resume: str | None = None, overwrite: bool = False) -> Runner:
+    """Train, and end the communication between processes.
+
+    Args:
+        config: A whole config, with its working folder.
+        resume: A checkpoint to go on from, 'auto' for the last one of the working folder, None to start anew.
+        overwrite: Whether to start anew in a folder that has checkpoints of an earlier run.
+
+    Returns:
+        The runner, after the training.
+
+    Raises:
+        ValueError: The data cannot be used, the folder has checkpoints, or the config asks for what cannot be.
+        OSError: Data or a checkpoint is missing.
+        FloatingPointError: A loss was not finite.
+    """
+    if resume is not None:
+        resuming.resume(config, resume)
+    if not config.get("resume") and not overwrite:
+        resuming.check_work_dir(config)
+    check_amp_device(config)
+    remarks = check_data(config, ("train_dataloader", "val_dataloader"))
+    runner = build_runner(config)
+    for remark in remarks:
+        runner.logger.warning(remark)
+    runner.register_hook(RequireWeights() if config.get("resume") else RequireSomeWeights())
+    runner.train()
+    leave_processes()
+    return runner
 
 
 def build_runner(config: Config) -> Runner:

@@ -3,9 +3,9 @@
 import pytest
 from mmengine.config import Config
 
+from cnxv2_mm.config.literal import LINE
 from cnxv2_mm.config.load import shipped_config
 from cnxv2_mm.swap import short_config, swap_config
-from cnxv2_mm.swap.literal import LINE
 from tests.stock_mmengine import read_by_stock_mmengine
 from tests.swap.published import CONFIGS, without_scopes
 

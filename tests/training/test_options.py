@@ -33,7 +33,7 @@ def test_a_working_folder_that_cannot_be_made(tmp_path, monkeypatch):
     check_writable(tmp_path / "new" / "run")
     assert not (tmp_path / "new").exists()
     (tmp_path / "file").touch()
-    with pytest.raises(NotADirectoryError, match=rf"work_dir='.*/file/run': {tmp_path}/file is a file"):
+    with pytest.raises(NotADirectoryError, match=rf"--work-dir '.*/file/run': {tmp_path}/file is a file"):
         check_writable(tmp_path / "file" / "run")
     # Whoever runs the tests may be root, who may write anywhere but on a disk that is read only.
     monkeypatch.setattr(options.os, "access", lambda path, mode: path != tmp_path)

@@ -42,7 +42,7 @@ class ThroughputHook(Hook):
         runner.message_hub.update_scalar("train/images_per_second", rate)
         if get_device() == "cpu":
             with suppress(ImportError):  # Windows
-                runner.message_hub.update_scalar("train/memory", _peak_mebibytes())
+                runner.message_hub.update_scalar("train/memory", peak_memory() // _MEBIBYTE)
 
 
 def _count(data_batch: Any) -> int:
@@ -52,8 +52,13 @@ def _count(data_batch: Any) -> int:
     return len(data_batch["data_samples"] if "data_samples" in data_batch else next(iter(data_batch.values())))
 
 
-def _peak_mebibytes() -> int:
+def peak_memory() -> int:
+    """Return the most bytes that this process has ever had in memory.
+
+    Raises:
+        ImportError: The system does not tell: Windows.
+    """
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // _MEBIBYTE if sys.platform == "darwin" else peak * 1024 // _MEBIBYTE  # KiB but on macOS
+    return peak if sys.platform == "darwin" else peak * 1024  # KiB but on macOS

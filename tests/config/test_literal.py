@@ -2,7 +2,7 @@
 
 import pytest
 
-from cnxv2_mm.swap.literal import LINE, literal
+from cnxv2_mm.config.literal import LINE, literal
 
 VALUES = [
     None,

@@ -1,0 +1,12 @@
+"""From a folder of data to a training: what ``cnxv2 pretrain`` and ``cnxv2 finetune`` decide for their user.
+
+Whatever they decide is a line in an ordinary config, which ``cnxv2 train`` runs to the same numbers. The files in
+reading order:
+
+- ``run_folder.py``: the files of a run, and whether a folder may take a new one
+- ``duration.py``: ``2h`` as seconds, and back
+- ``trial.py``: a few steps of a training, which say how long a step takes and what it needs
+- ``settings.py``: what was decided and why, as a table and as a file
+- ``write_config.py``: the text of the config
+- ``run.py``: runs it as ``cnxv2 train`` does
+"""

@@ -1,11 +1,13 @@
 """What every command shares: a mistake of its user is one line, and a traceback only if asked for; text as it is."""
 
 import argparse
+import atexit
+import os
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -54,7 +56,21 @@ def run(tool: str, main: Callable[[], Any]) -> None:
         if _OPTION in sys.argv or (isinstance(error, TypeError) and not _is_wrong_argument(error)):
             raise
         sys.exit(f"{tool}: {message(error)}\n({_OPTION} shows where this arose.)")
-    sys.exit(status if type(status) is int else 0)
+    _end(status if type(status) is int else 0)
+
+
+def _end(status: int) -> NoReturn:
+    """End this process. One of several, as torchrun starts them, ends without taking its C++ libraries down.
+
+    Threads of PyTorch's communication sometimes abort a process that has succeeded while that is done, which is seen
+    on busy machines. What Python has to do at the end is done.
+    """
+    if int(os.environ.get("WORLD_SIZE") or 1) == 1:
+        sys.exit(status)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _is_wrong_argument(error: TypeError) -> bool:

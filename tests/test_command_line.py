@@ -130,3 +130,16 @@ def test_message_of_an_error_in_a_worker():
         next(iter(DataLoader(Bad(), num_workers=1)))
     assert "Traceback" in str(error.value)
     assert message(error.value) == "x.tif: 4 channels"
+
+
+@pytest.mark.parametrize(("processes", "status"), [("1", -6), ("2", 3)])
+def test_one_of_several_processes_ends_whatever_a_library_does_at_its_end(tmp_path, processes, status):
+    """libc's atexit stands for a C++ library that aborts while it is taken down; Python's own runs all the same."""
+    body = (
+        "import atexit, ctypes, os; os.environ['WORLD_SIZE'] = {!r}; libc = ctypes.CDLL(None); "
+        "libc.atexit(libc.abort) if hasattr(libc, 'atexit') else libc.__cxa_atexit(libc.abort, None, None); "
+        "atexit.register(print, 'cleaned'); print('done', end=' '); return 3"
+    )
+    result = run(tmp_path, body.format(processes))
+    assert result.stdout == "done cleaned\n"
+    assert result.returncode == status

@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 LOWEST_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10) python3.10)
 LOWEST_VENV := .venv-lowest
 
-.PHONY: demo demo-quick demo-swap demo-swap-quick evidence evidence-quick test test-libraries test-lowest test-minkowski gpu gpu-packages gpu-packages-compiled lint release install clean
+.PHONY: demo demo-quick demo-swap demo-swap-quick evidence evidence-quick test test-browser test-libraries test-lowest test-minkowski gpu gpu-packages gpu-packages-compiled lint release install clean
 
 install: $(VENV)/.installed
 
@@ -56,6 +56,16 @@ $(LOWEST_VENV)/.installed: requirements/lowest.txt pyproject.toml
 	$(LOWEST_VENV)/bin/python -m pip install --force-reinstall --no-deps opencv-python-headless==4.12.0.88
 	$(LOWEST_VENV)/bin/python -m pip install --no-deps -e .
 	touch $@
+
+# The report page of a run in headless Chromium, of Debian's package where that can be installed.
+test-browser: install
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+	|| if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update && apt-get install -y --no-install-recommends chromium; \
+	else \
+		echo "the test of the report page needs Chromium; install it: sudo apt-get install -y chromium" >&2; exit 1; \
+	fi
+	$(RUN) -m pytest -m browser
 
 # The tests of layout='minkowski', and MinkowskiEngine for them.
 test-minkowski: $(VENV)/.minkowski

@@ -1,10 +1,10 @@
 """The whole job on real images, CPU only, in minutes: data, FCMAE pre-training, and three tasks that start from it.
 
     python -m demo            # ends with a table of scores and work_dirs/demo/contact_sheet.png
-    python -m demo --quick    # the same chain in a few iterations each, without score targets
+    python -m demo --quick    # the same chain with one epoch each, without score targets
 
-Each training is ``tools/train.py`` on a config in ``configs/demo/``. The exit status is 1 when a training fails or a
-score stays below its target.
+Each training is a command of ``cnxv2``, as ``demo/tasks.py`` has them: settings, learning rates and sizes are what the
+command decides. The exit status is 1 when a command fails or a score stays below its target.
 """
 
 import argparse
@@ -18,13 +18,14 @@ from pathlib import Path
 from rich.console import Console
 
 from cnxv2_mm import command_line
+from cnxv2_mm.recipes.run_folder import RunFolder
+from demo.commands import CommandFailed, run_command
 from demo.contact_sheet import draw_sheet
 from demo.dataset import DatasetSpec, count_steps, is_complete, write_dataset
 from demo.predictions import predict_pictures, predict_scenes
 from demo.progress import progress
 from demo.scores import Score, logged_trivial_scores, make_score, print_table, read_value, write_json
 from demo.tasks import ROOT, TASKS
-from demo.training import TrainingFailed, train
 from demo.trivial import trivial_scores
 
 DATA_ROOT = Path("data/demo")
@@ -38,7 +39,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m demo", description="Pre-train and fine-tune ConvNeXt V2 on real images, in minutes."
     )
-    parser.add_argument("--quick", action="store_true", help="a few iterations of each training, no score targets")
+    parser.add_argument("--quick", action="store_true", help="one epoch of each training, no score targets")
     return parser.parse_args(argv)
 
 
@@ -56,18 +57,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     seconds = {}
     for task in TASKS:
         try:
-            seconds[task.name] = train(task, work_dir, args.quick, console)
-        except TrainingFailed as error:
+            seconds[task.name] = run_command(task.arguments(DATA_ROOT, work_dir, args.quick), console)
+        except CommandFailed as error:
             console.print(str(error), highlight=False)
             return 1
     scores = collect_scores(work_dir, DATA_ROOT, seconds)
-    draw(work_dir, console)
+    draw(work_dir, DATA_ROOT, console)
     total = time.monotonic() - started
     write_json(work_dir / "scores.json", scores, total)
     print_table(console, scores)
     if args.quick:
-        console.print("These were a few iterations, which reach no target: the targets are those of the whole demo.")
+        console.print("This was one epoch each, which reaches no target: the targets are those of the whole demo.")
+    pages = ", ".join(str(RunFolder(work_dir / task.name).report) for task in TASKS)
     console.print(f"{total / 60:.1f} minutes in all. Written: {work_dir}/scores.json and {work_dir}/contact_sheet.png")
+    console.print(f"A page of each run: {pages}", soft_wrap=True)
     return 0 if args.quick or all(score.reached for score in scores) else 1
 
 
@@ -87,17 +90,17 @@ def collect_scores(work_dir: Path, data_root: Path, seconds: dict[str, float]) -
     """Return the scores of all tasks, each beside what a trivial predictor gets on the same validation data."""
     trivial = {**trivial_scores(data_root), **logged_trivial_scores(work_dir)}
     return [
-        make_score(task, metric, read_value(work_dir / task.name, metric.key), trivial[metric.key], seconds[task.name])
+        make_score(task, metric, read_value(work_dir / task.name, metric), trivial[metric.key], seconds[task.name])
         for task in TASKS
         for metric in task.metrics
     ]
 
 
-def draw(work_dir: Path, console: Console) -> None:
+def draw(work_dir: Path, data_root: Path, console: Console) -> None:
     """Draw the contact sheet from the trained models."""
     with progress(console, "Contact sheet") as report:
         report(0, None, "predicting scenes")
-        scenes = predict_scenes(work_dir, SHEET_SCENES)
+        scenes = predict_scenes(work_dir, data_root, SHEET_SCENES)
         report(0, None, "predicting pictures")
         pictures = predict_pictures(work_dir, SHEET_PICTURES)
         report(0, None, "drawing")

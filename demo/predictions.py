@@ -13,7 +13,9 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner, load_checkpoint
 from mmengine.structures import BaseDataElement, InstanceData
 
-from demo.tasks import WEIGHTS
+from cnxv2_mm.config.load import load_config
+from cnxv2_mm.recipes.run_folder import RunFolder
+from demo.tasks import CLASSIFICATION, DETECTION, PRETRAINING, SEGMENTATION
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,10 @@ class PictureExample:
     labels: np.ndarray
 
 
-def predict_scenes(work_dir: Path, indices: Sequence[int]) -> list[SceneExample]:
+def predict_scenes(work_dir: Path, data_root: Path, indices: Sequence[int]) -> list[SceneExample]:
     """Return the scenes at ``indices`` of validation through the pre-trained and the detecting model."""
-    painted, preprocessor = _predict(work_dir / "fcmae", indices)
-    detected, _ = _predict(work_dir / "mask_rcnn", indices)
+    painted, preprocessor = _paint(RunFolder(work_dir / PRETRAINING.name), data_root / "coco/val", indices)
+    detected, _ = _predict(RunFolder(work_dir / DETECTION.name), indices)
     return [
         SceneExample(
             image=_read_rgb(paint.img_path),
@@ -79,8 +81,8 @@ def predict_scenes(work_dir: Path, indices: Sequence[int]) -> list[SceneExample]
 
 def predict_pictures(work_dir: Path, indices: Sequence[int]) -> list[PictureExample]:
     """Return the pictures at ``indices`` of validation through the classifying and the segmenting model."""
-    classified, _ = _predict(work_dir / "classification", indices)
-    segmented, _ = _predict(work_dir / "upernet", indices)
+    classified, _ = _predict(RunFolder(work_dir / CLASSIFICATION.name), indices)
+    segmented, _ = _predict(RunFolder(work_dir / SEGMENTATION.name), indices)
     return [
         PictureExample(
             image=_read_rgb(classify.img_path),
@@ -94,11 +96,26 @@ def predict_pictures(work_dir: Path, indices: Sequence[int]) -> list[PictureExam
     ]
 
 
-@torch.no_grad()
-def _predict(folder: Path, indices: Sequence[int]) -> tuple[list[BaseDataElement], torch.nn.Module]:
+def _paint(folder: RunFolder, images: Path, indices: Sequence[int]) -> tuple[list[BaseDataElement], torch.nn.Module]:
+    """Return images with what the model pre-trained in ``folder`` paints, and its data preprocessor."""
+    config = load_config(str(folder.config))
+    pipeline = [{"type": "cnxv2_mm.LoadImage"}, {"type": "PackInputs"}]
+    config.val_dataloader = {
+        "sampler": {"type": "DefaultSampler", "shuffle": False},
+        "collate_fn": {"type": "default_collate"},
+        "dataset": {"type": "CustomDataset", "data_root": str(images), "with_label": False, "pipeline": pipeline},
+    }
+    # With its decoder, which the encoder's own file leaves out.
+    return _run(config, indices, Path((folder.work / "last_checkpoint").read_text()))
+
+
+def _predict(folder: RunFolder, indices: Sequence[int]) -> tuple[list[BaseDataElement], torch.nn.Module]:
     """Return validation samples with the predictions of the model trained in ``folder``, and its data preprocessor."""
-    (path,) = folder.glob("*.py")  # the whole config, which mmengine leaves beside the weights
-    config = Config.fromfile(path)
+    return _run(load_config(str(folder.config)), indices, folder.model)
+
+
+@torch.no_grad()
+def _run(config: Config, indices: Sequence[int], weights: Path) -> tuple[list[BaseDataElement], torch.nn.Module]:
     # The sheet shows the same images whatever part of them was validated, in one batch.
     loader = config.val_dataloader
     loader.dataset.indices = list(indices)
@@ -106,7 +123,7 @@ def _predict(folder: Path, indices: Sequence[int]) -> tuple[list[BaseDataElement
     with DefaultScope.overwrite_default_scope(config.default_scope):
         (batch,) = Runner.build_dataloader(loader)
         model = MODELS.build(config.model)
-        load_checkpoint(model, str(folder / WEIGHTS), map_location="cpu", strict=True)
+        load_checkpoint(model, str(weights), map_location="cpu", strict=True)
         model.eval()
         samples = model.val_step(batch)
     return samples, model.data_preprocessor

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cnxv2_mm.recipes.run_folder import RunFolder
 from demo.tasks import PRETRAINING, Metric, Task
 
 
@@ -35,22 +36,25 @@ class Score:
         return self.score <= self.target and self.score < self.trivial
 
 
-def read_value(folder: Path, key: str) -> float:
-    """Return the last value that mmengine's newest run in ``folder`` logged as ``key``.
+def read_value(folder: Path, metric: Metric) -> float:
+    """Return the last value of a metric that the run in ``folder`` logged.
 
-    Raises KeyError when that run, or any, never logged it.
+    mmdet logs no AP where nothing is detected: 0 then. Raises KeyError when there is no value of anything else.
     """
-    logs = sorted(folder.glob("*/vis_data/scalars.json"))
+    logs = sorted(RunFolder(folder).work.glob("*/vis_data/scalars.json"))
     lines = logs[-1].read_text().splitlines() if logs else []
-    values = [record[key] for record in map(json.loads, lines) if key in record]
+    values = [record[metric.key] for record in map(json.loads, lines) if metric.key in record]
+    if not values and metric.key.startswith("coco/") and logs:
+        return 0.0
     if not values:
-        raise KeyError(f"{key!r} is in no line of {logs[-1] if logs else folder / '*/vis_data/scalars.json'}")
+        raise KeyError(f"{metric.key!r} is in no line of {logs[-1] if logs else folder / '*/vis_data/scalars.json'}")
     return float(values[-1])
 
 
 def logged_trivial_scores(work_dir: Path) -> dict[str, float]:
-    """Return the loss of painting each hidden patch in its mean, which FCMAE's validation logs beside its own."""
-    return {"reconstruction/loss": read_value(work_dir / PRETRAINING.name, "reconstruction/patch_mean_loss")}
+    """Return the loss of painting each hidden patch in its mean, which a pre-training logs beside its own."""
+    mean = Metric("loss of patch means", "held_out/patch_mean_loss", target=None)
+    return {"held_out/loss": read_value(work_dir / PRETRAINING.name, mean)}
 
 
 def make_score(task: Task, metric: Metric, value: float, trivial: float, seconds: float) -> Score:

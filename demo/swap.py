@@ -21,8 +21,9 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from cnxv2_mm import command_line
+from cnxv2_mm.recipes.run_folder import RunFolder
 from demo.swap_tasks import SWAP_TASKS, SwapTask, on_demo_data
-from demo.tasks import PRETRAINING, ROOT, WEIGHTS
+from demo.tasks import PRETRAINING, ROOT
 from demo.training import TrainingFailed, run_training
 
 DATA_ROOT = Path("data/demo")
@@ -44,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not DATA_ROOT.is_dir():
         console.print(f"There is no {DATA_ROOT}; `make demo` or `make demo-quick` writes it.")
         return 1
-    folders = (Path("work_dirs") / run / PRETRAINING.name / WEIGHTS for run in ("demo", "demo_quick"))
-    weights = next((str(path) for path in folders if path.is_file()), "none")
+    folders = (RunFolder(Path("work_dirs") / run / PRETRAINING.name) for run in ("demo", "demo_quick"))
+    weights = next((str(folder.encoder) for folder in folders if folder.encoder.is_file()), "none")
     console.print(f"Weights to start from: {weights}")
     table = Table("model", Column("config", overflow="fold"), "first loss", "last loss", "seconds")
     for task in SWAP_TASKS:

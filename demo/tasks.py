@@ -1,15 +1,15 @@
-"""The demo's four trainings: which config, which scores, which of them must be reached."""
+"""The demo's four commands, which scores they give, and which of them must be reached."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-WEIGHTS = "weights.pth"
+QUICK_EPOCHS = 1
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number of a validation.
+    """One number of a run.
 
     ``key`` is what mmengine logs it as and ``unit`` what one whole is in that log: mmseg and mmpretrain report
     percent, mmdet fractions; here every score is a fraction. ``target`` is the score that the demo has to reach,
@@ -25,63 +25,54 @@ class Metric:
 
 @dataclass(frozen=True)
 class Task:
-    """One training: ``configs/demo/<name>.py`` into ``<work folder>/<name>``.
+    """One command of ``cnxv2``, whose run folder is ``<work folder>/<name>``.
 
-    ``quick_options`` shorten it to a few iterations for continuous integration.
+    ``words`` are what a user types, where ``{data}`` is the demo's data set and ``{work}`` its work folder. ``epochs``
+    is how long the whole demo trains.
     """
 
     name: str
     title: str
+    words: tuple[str, ...]
+    epochs: int
     metrics: tuple[Metric, ...]
-    quick_options: tuple[str, ...]
-    pretrained: bool = field(default=True)
 
-    @property
-    def config(self) -> Path:
-        """The config to train."""
-        return ROOT / "configs" / "demo" / f"{self.name}.py"
-
-    def options(self, work_dir: Path, quick: bool) -> list[str]:
-        """Change to the config: where the pre-trained weights are, and the shortening if ``quick``."""
-        options = list(self.quick_options) if quick else []
-        if self.pretrained:
-            options.append(f"model.backbone.init_cfg.checkpoint={work_dir / PRETRAINING.name / WEIGHTS}")
-        return options
+    def arguments(self, data_root: Path, work_dir: Path, quick: bool) -> list[str]:
+        """Return what stands behind ``cnxv2``; a ``quick`` run has a single epoch."""
+        words = [word.format(data=data_root, work=work_dir) for word in self.words]
+        epochs = QUICK_EPOCHS if quick else self.epochs
+        return [*words, "--epochs", str(epochs), "--out", str(work_dir / self.name), "--overwrite"]
 
 
 PRETRAINING = Task(
-    name="fcmae",
+    name="pretrain",
     title="FCMAE pre-training",
-    metrics=(Metric("reconstruction loss", "reconstruction/loss", target=None, higher_is_better=False),),
-    quick_options=("train_cfg.max_iters=20", "train_dataloader.batch_size=8"),
-    pretrained=False,
+    words=("pretrain", "{data}/coco/train", "--arch", "atto", "--size", "160"),
+    epochs=12,
+    metrics=(Metric("reconstruction loss", "held_out/loss", target=None, higher_is_better=False),),
 )
-TASKS = (
-    PRETRAINING,
-    Task(
-        name="classification",
-        title="Classification",
-        metrics=(Metric("top-1", "accuracy/top1", target=0.9, unit=100.0),),
-        quick_options=("train_cfg.max_iters=20",),
-    ),
-    Task(
-        name="mask_rcnn",
-        title="Mask R-CNN",
-        metrics=(
-            Metric("box AP50", "coco/bbox_mAP_50", target=0.6),
-            Metric("mask AP50", "coco/segm_mAP_50", target=0.55),
-        ),
-        quick_options=(
-            "train_cfg.max_iters=20",
-            "val_dataloader.dataset.indices=20",
-            # So short a training is sure of nothing, and mmdet reports no score at all where nothing is detected.
-            "model.test_cfg.rcnn.score_thr=0.0",
-        ),
-    ),
-    Task(
-        name="upernet",
-        title="UperNet",
-        metrics=(Metric("mIoU", "mIoU", target=0.5, unit=100.0),),
-        quick_options=("train_cfg.max_iters=20", "val_dataloader.dataset.indices=20"),
+DETECTION = Task(
+    name="detect",
+    title="Mask R-CNN",
+    words=("finetune", "detect", "{data}/coco", "--from", "{work}/pretrain", "--no-flip"),
+    epochs=6,
+    metrics=(
+        Metric("box AP50", "coco/bbox_mAP_50", target=0.6),
+        Metric("mask AP50", "coco/segm_mAP_50", target=0.55),
     ),
 )
+CLASSIFICATION = Task(
+    name="classify",
+    title="Classification",
+    words=("finetune", "classify", "{data}/imagenet", "--from", "{work}/pretrain", "--no-flip"),
+    epochs=6,
+    metrics=(Metric("top-1", "accuracy/top1", target=0.9, unit=100.0),),
+)
+SEGMENTATION = Task(
+    name="segment",
+    title="UperNet",
+    words=("finetune", "segment", "{data}/ade", "--from", "{work}/pretrain", "--reduce-zero-label", "--no-flip"),
+    epochs=5,
+    metrics=(Metric("mIoU", "mIoU", target=0.5, unit=100.0),),
+)
+TASKS = (PRETRAINING, CLASSIFICATION, DETECTION, SEGMENTATION)

@@ -1,4 +1,4 @@
-"""Run ``tools/train.py`` on one task and show, all the time, how far it is."""
+"""Run ``tools/train.py`` on a config and show, all the time, how far it is."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from demo.progress import progress
-from demo.tasks import ROOT, Task
+from demo.tasks import ROOT
 
 OUTPUT = "output.txt"
 TAIL_LINES = 30
@@ -24,17 +24,11 @@ class TrainingFailed(RuntimeError):
     """``tools/train.py`` ended with an error; the message holds the end of what it printed."""
 
 
-def train(task: Task, work_dir: Path, quick: bool, console: Console) -> float:
-    """Train ``task`` in ``work_dir / task.name`` and return the seconds it took.
+def run_training(config: Path, folder: Path, options: list[str], title: str, console: Console) -> float:
+    """Train a config in ``folder`` with these changes to it, and return the seconds it took.
 
     All that the training prints is kept there in ``output.txt``. Raises TrainingFailed when it does not end well.
     """
-    folder = work_dir / task.name
-    return run_training(task.config, folder, task.options(work_dir, quick), task.title, console)
-
-
-def run_training(config: Path, folder: Path, options: list[str], title: str, console: Console) -> float:
-    """Train a config in ``folder`` with these changes to it; keeps the output and raises as :func:`train` does."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(ROOT / "tools/train.py"), str(config), "--work-dir", str(folder)]
     command += ["--overwrite"]  # every demo starts over

@@ -8,10 +8,10 @@ import pytest
 
 from demo import __main__ as command
 from demo import dataset
+from demo.commands import CommandFailed
 from demo.dataset import DatasetSpec, write_dataset
 from demo.photographs import PHOTOGRAPHS, PUBLIC_DOMAIN, load_photographs
 from demo.tasks import TASKS
-from demo.training import TrainingFailed
 
 
 @pytest.fixture
@@ -22,17 +22,19 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")  # no cell of the table is broken
     values = {}
 
-    def train(task, work_dir, quick, console):
-        folder = work_dir / task.name / "20260101_000000" / "vis_data"
+    def run(arguments, console):
+        out = Path(arguments[arguments.index("--out") + 1])
+        (task,) = (task for task in TASKS if task.name == out.name)
+        folder = out / "run" / "20260101_000000" / "vis_data"
         folder.mkdir(parents=True)
         lines = [{metric.key: values[metric.key]} for metric in task.metrics]
-        lines += [{"reconstruction/patch_mean_loss": 1.0}]
+        lines += [{"held_out/patch_mean_loss": 1.0}]
         (folder / "scalars.json").write_text("\n".join(map(json.dumps, lines)))
         return 7.0
 
-    monkeypatch.setattr(command, "train", train)
+    monkeypatch.setattr(command, "run_command", run)
     monkeypatch.setattr(command, "make_data", lambda root, console: None)
-    monkeypatch.setattr(command, "draw", lambda work_dir, console: None)
+    monkeypatch.setattr(command, "draw", lambda work_dir, data_root, console: None)
     monkeypatch.setattr(command, "trivial_scores", lambda root: dict.fromkeys(values, 0.1))
     return values
 
@@ -42,7 +44,7 @@ def here(tmp_path, monkeypatch):
     [([], 0.9, 0, "demo"), ([], 1.1, 1, "demo"), (["--quick"], 1.1, 0, "demo_quick")],
 )
 def test_a_score_below_its_target_is_the_exit_status(here, argv, loss, status, folder, capsys):
-    here |= {metric.key: metric.unit for task in TASKS for metric in task.metrics} | {"reconstruction/loss": loss}
+    here |= {metric.key: metric.unit for task in TASKS for metric in task.metrics} | {"held_out/loss": loss}
     assert command.main(argv) == status
     report = json.loads((Path("work_dirs") / folder / "scores.json").read_text())
     assert report["all_reached"] == (loss < 1)
@@ -52,9 +54,9 @@ def test_a_score_below_its_target_is_the_exit_status(here, argv, loss, status, f
 
 def test_a_failing_training_ends_it(here, monkeypatch, capsys):
     def fail(*_):
-        raise TrainingFailed("ended with status 1")
+        raise CommandFailed("ended with status 1")
 
-    monkeypatch.setattr(command, "train", fail)
+    monkeypatch.setattr(command, "run_command", fail)
     assert command.main([]) == 1
     assert "ended with status 1" in capsys.readouterr().out
     assert not Path("work_dirs/demo/scores.json").exists()

@@ -9,25 +9,32 @@ import torch
 from mmengine.registry import MODELS, DefaultScope
 
 from cnxv2_mm.config.load import load_config
+from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.training.options import set_loaders
 from demo.predictions import predict_pictures, predict_scenes
-from demo.tasks import TASKS, WEIGHTS
+from demo.tasks import CLASSIFICATION, DETECTION, PRETRAINING, SEGMENTATION
+from tests.test_structure import ROOT
+
+CONFIGS = {PRETRAINING: "fcmae", CLASSIFICATION: "classification", DETECTION: "mask_rcnn", SEGMENTATION: "upernet"}
 
 
 @pytest.fixture(scope="module")
 def work_dir(root, tmp_path_factory):
-    """The folders that the demo's trainings leave: a config and weights each."""
+    """Folders as the demo's commands leave them: a config and weights each."""
     folder = tmp_path_factory.mktemp("work")
-    for task in TASKS:
-        config = load_config(str(task.config))
+    for task, name in CONFIGS.items():
+        config = load_config(f"{ROOT}/configs/demo/{name}.py")
         config.model.backbone.pop("init_cfg", None)
         set_loaders(config, pin_memory=False, persistent_workers=False)  # as tools/train.py does
         if "data_preprocessor" in config:
             config.model.data_preprocessor = config.data_preprocessor  # as the Runner does
-        (folder / task.name).mkdir()
-        config.dump(folder / task.name / "config.py")
+        run = RunFolder(folder / task.name)
+        run.work.mkdir(parents=True)
+        config.dump(run.config)
+        checkpoint = run.work / "epoch_1.pth" if task is PRETRAINING else run.model
+        (run.work / "last_checkpoint").write_text(str(checkpoint))
         with DefaultScope.overwrite_default_scope(config.default_scope):
-            torch.save({"state_dict": MODELS.build(config.model).state_dict()}, folder / task.name / WEIGHTS)
+            torch.save({"state_dict": MODELS.build(config.model).state_dict()}, checkpoint)
     return folder
 
 
@@ -53,7 +60,7 @@ def test_pictures_come_with_truth_and_prediction(root, work_dir):
 
 def test_scenes_come_with_truth_reconstruction_and_objects(root, work_dir):
     truth = json.loads((root / "coco/annotations/instances_val.json").read_text())["annotations"]
-    for index, scene in zip([4, 1], predict_scenes(work_dir, [4, 1]), strict=True):
+    for index, scene in zip([4, 1], predict_scenes(work_dir, root, [4, 1]), strict=True):
         np.testing.assert_array_equal(scene.image, cv2.imread(str(root / f"coco/val/{index:06d}.jpg"))[..., ::-1])
         objects = [one for one in truth if one["image_id"] == index]
         assert scene.true_objects.classes.tolist() == [one["category_id"] - 1 for one in objects]

@@ -14,13 +14,24 @@ def test_read_value_takes_the_last_value_of_the_newest_run(tmp_path):
         "20260101_000000": ['{"mIoU": 9.0}'],
         "20260102_000000": ['{"loss": 2.0}', '{"mIoU": 50.0}'],
     }.items():
-        (tmp_path / run / "vis_data").mkdir(parents=True)
-        (tmp_path / run / "vis_data/scalars.json").write_text("\n".join(lines) + "\n")
-    assert read_value(tmp_path, "mIoU") == 50.0
+        (tmp_path / "run" / run / "vis_data").mkdir(parents=True)
+        (tmp_path / "run" / run / "vis_data/scalars.json").write_text("\n".join(lines) + "\n")
+    miou = Metric("mIoU", "mIoU", target=None)
+    assert read_value(tmp_path, miou) == 50.0
     with pytest.raises(KeyError, match=r"'accuracy/top1' is in no line of .*20260102_000000"):
-        read_value(tmp_path, "accuracy/top1")
+        read_value(tmp_path, Metric("top-1", "accuracy/top1", target=None))
     with pytest.raises(KeyError, match="is in no line of"):
-        read_value(tmp_path / "never_run", "mIoU")
+        read_value(tmp_path / "never_run", miou)
+
+
+def test_a_detector_that_finds_nothing_has_an_ap_of_0(tmp_path):
+    """As pycocotools would say; mmdet's metric logs nothing then."""
+    (tmp_path / "run/20260101_000000/vis_data").mkdir(parents=True)
+    (tmp_path / "run/20260101_000000/vis_data/scalars.json").write_text('{"loss": 2.0}\n')
+    box = Metric("box AP50", "coco/bbox_mAP_50", target=None)
+    assert read_value(tmp_path, box) == 0.0
+    with pytest.raises(KeyError, match="is in no line of"):
+        read_value(tmp_path / "never_run", box)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +47,7 @@ def test_read_value_takes_the_last_value_of_the_newest_run(tmp_path):
 )
 def test_a_score_has_to_reach_its_target_and_beat_the_trivial_predictor(value, target, higher_is_better, reached):
     metric = Metric("name", "key", target, unit=100.0, higher_is_better=higher_is_better)
-    task = Task("name", "Title", (metric,), ())
+    task = Task("name", "Title", (), 1, (metric,))
     assert make_score(task, metric, value, trivial=0.3, seconds=1.0).reached is reached
 
 

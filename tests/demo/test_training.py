@@ -3,8 +3,7 @@
 import pytest
 from rich.console import Console
 
-from demo.tasks import Task
-from demo.training import TrainingFailed, describe, train
+from demo.training import TrainingFailed, describe, run_training
 
 
 @pytest.mark.parametrize(
@@ -23,9 +22,8 @@ def test_progress_is_read_from_mmengines_log(line, expected):
 
 
 def test_a_failing_training_shows_the_end_of_its_log(tmp_path):
-    task = Task("no_such_config", "Broken", (), ())
     console = Console(record=True, width=120)
     with pytest.raises(TrainingFailed, match=r"(?s)ended with status 1.*no_such_config.py.* does not exist"):
-        train(task, tmp_path, quick=False, console=console)
-    assert "does not exist" in (tmp_path / "no_such_config/output.txt").read_text()
+        run_training(tmp_path / "no_such_config.py", tmp_path / "run", [], "Broken", console)
+    assert "does not exist" in (tmp_path / "run/output.txt").read_text()
     assert "Broken" in console.export_text()

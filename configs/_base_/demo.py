@@ -1,4 +1,4 @@
-"""What the demo's trainings share: iterations instead of epochs, one validation at the end, the last weights only."""
+"""What the configs in ``configs/demo/`` share: iterations for epochs, one validation at the end, the last weights."""
 
 env_cfg = dict(mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0))
 randomness = dict(seed=0)

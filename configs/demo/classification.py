@@ -1,4 +1,4 @@
-"""Which digit is it? Fine-tuning with layer decay on the demo's class folders; step 3 of `make demo`.
+"""Which digit is it? Fine-tuning with layer decay on the demo's class folders, by a config of one's own.
 
     python tools/train.py configs/demo/classification.py     (after configs/demo/fcmae.py)
 

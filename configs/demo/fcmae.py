@@ -1,6 +1,6 @@
-"""FCMAE pre-training on the demo's scenes; step 2 of `make demo`.
+"""FCMAE pre-training on the demo's scenes, by a config of one's own.
 
-    python tools/train.py configs/demo/fcmae.py     (after `python -m demo` has written data/demo)
+    python tools/train.py configs/demo/fcmae.py     (after `make demo-quick` has written data/demo)
 
 Values: [P] is table 8 of ConvNeXt V2 (arXiv 2301.00808), [ours] our choice for minutes on two CPU cores.
 """

@@ -1,4 +1,4 @@
-"""Mask R-CNN with FPN on the demo's scenes; step 4 of `make demo`.
+"""Mask R-CNN with FPN on the demo's scenes, by a config of one's own.
 
     python tools/train.py configs/demo/mask_rcnn.py     (after configs/demo/fcmae.py)
 

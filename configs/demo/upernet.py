@@ -1,4 +1,4 @@
-"""UperNet on the demo's labelled pictures; step 5 of `make demo`.
+"""UperNet on the demo's labelled pictures, by a config of one's own.
 
     python tools/train.py configs/demo/upernet.py     (after configs/demo/fcmae.py)
 

@@ -38,6 +38,7 @@ ROWS = [
     "checkpoints",
     "config",
     "analysis",
+    "prediction",
     "training",
     "swap",
     "__main__",
@@ -48,6 +49,7 @@ ALLOWED = {
     "mmengine",
     "mmcv",
     "numpy",
+    "PIL",
     "rich",
     "safetensors",
     "filelock",
@@ -63,6 +65,7 @@ ON_REQUEST = {
     "layouts/minkowski_engine.py": {"MinkowskiEngine"},
     "analysis/report/plots.py": {"matplotlib"},
     "checkpoints/hugging_face_hub.py": {"huggingface_hub"},
+    "prediction/drawing.py": {"matplotlib"},
 }
 
 

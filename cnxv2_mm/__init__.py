@@ -17,7 +17,7 @@ if _MISSING:
 from cnxv2_mm import coco_masks, mmcv_ops
 from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
-from cnxv2_mm.checkpoints import Pretrained, restrict_loader
+from cnxv2_mm.checkpoints import Pretrained, load_backbone, restrict_loader
 from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.necks import ContiguousMaps
@@ -58,6 +58,7 @@ __all__ = [
     "WarmupCosineLR",
     "__version__",
     "convnext_blocks",
+    "load_backbone",
 ]
 
 mmcv_ops.install()

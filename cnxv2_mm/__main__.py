@@ -23,6 +23,8 @@ from cnxv2_mm.version import __version__
 COMMANDS = {
     "train": ("train.py", "train with a config of ours, mmdet, mmseg or mmpretrain"),
     "test": ("test.py", "test a checkpoint"),
+    "predict": ("predict.py", "find things in images with a trained model: pictures and a COCO file"),
+    "embed": ("embed.py", "compute the features of a folder's images, and show which are alike"),
     "swap": ("swap_backbone.py", "put ConvNeXt V2 in the place of a config's backbone"),
     "convert": ("convert_checkpoint.py", "write weights in another library's names and shapes"),
     "zoo": ("zoo.py", "list and download the published weights"),

@@ -50,7 +50,6 @@ ALLOWED = {
     "mmengine",
     "mmcv",
     "numpy",
-    "PIL",
     "rich",
     "safetensors",
     "filelock",
@@ -70,6 +69,9 @@ ON_REQUEST = {
     "analysis/report/plots.py": {"matplotlib"},
     "checkpoints/hugging_face_hub.py": {"huggingface_hub"},
     "prediction/drawing.py": {"matplotlib"},
+    "prediction/masks.py": {"pycocotools"},
+    "prediction/table.py": {"pyarrow"},
+    "prediction/tiles.py": {"sahi"},
 }
 
 

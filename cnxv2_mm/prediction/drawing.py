@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from cnxv2_mm.prediction.masks import as_array, each_mask
+
 _SMALLEST = 512  # pixels of the longer side; smaller images are enlarged, to have room for text
 _FILL = 115  # of 255: how much of a mask's colour covers the image
 _IGNORED = 255  # in label maps: no class
@@ -42,7 +44,7 @@ def draw_prediction(image: np.ndarray, sample: Any, classes: Sequence[str], min_
     if "pred_label" in sample:
         scores = _array(sample.pred_score)
         labels = _array(sample.pred_label).reshape(-1)  # several if an image may have many classes
-        return _draw_classes(image, [f"{_name(classes, i)} {scores[i]:.0%}" for i in labels], labels)
+        return _draw_classes(image, [f"{class_name(classes, i)}: {scores[i]:.0%}" for i in labels], labels)
     raise ValueError(f"sample with {', '.join(sample.keys()) or 'nothing'} has no prediction to draw: {_KINDS}")
 
 
@@ -66,7 +68,7 @@ def draw_truth(image: np.ndarray, sample: Any, classes: Sequence[str]) -> np.nda
         return _draw_label_map(image, sample.gt_sem_seg, classes)
     if "gt_label" in sample:
         labels = _array(sample.gt_label).reshape(-1)
-        return _draw_classes(image, [_name(classes, i) for i in labels], labels)
+        return _draw_classes(image, [class_name(classes, i) for i in labels], labels)
     raise ValueError(f"sample with {', '.join(sample.keys()) or 'nothing'} has no labels to draw: {_KINDS}")
 
 
@@ -79,6 +81,11 @@ def colour(index: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
+def class_name(classes: Sequence[str], label: int) -> str:
+    """Return the name of a class, or its number where it has no name."""
+    return classes[label] if 0 <= label < len(classes) else f"class {label}"
+
+
 def _draw_instances(image: np.ndarray, instances: Any, classes: Sequence[str]) -> np.ndarray:
     picture, factor = _enlarge(image)
     labels = _array(instances.labels)
@@ -89,17 +96,16 @@ def _draw_instances(image: np.ndarray, instances: Any, classes: Sequence[str]) -
     # The instances of a single class are told apart by colour.
     colours = [colour(int(label) if len(classes) > 1 else i) for i, label in enumerate(labels)]
     if "masks" in instances:
-        masks = instances.masks
-        masks = masks.to_ndarray() if hasattr(masks, "to_ndarray") else _array(masks)
+        masks = each_mask(instances.masks)
         for i in order:
-            _paint(picture, masks[i], colours[i])
+            _paint(picture, as_array(masks[i]), colours[i])
     draw = ImageDraw.Draw(picture)
     width = max(2, round(max(picture.size) / 400))
     for i in order:
         left, top, right, bottom = (round(float(x)) for x in boxes[i])
         draw.rectangle((left, top, max(left, right), max(top, bottom)), outline=colours[i], width=width)
     for i in order:
-        text = _name(classes, labels[i]) + ("" if scores is None else f" {scores[i]:.2f}")
+        text = class_name(classes, labels[i]) + ("" if scores is None else f" {scores[i]:.2f}")
         _write(draw, text, (round(float(boxes[i][0])), round(float(boxes[i][1]))), colours[i])
     return np.asarray(picture)
 
@@ -112,7 +118,7 @@ def _draw_label_map(image: np.ndarray, label_map: Any, classes: Sequence[str]) -
     for label in present:
         _paint(picture, cells == label, colour(int(label)))
     order = np.argsort(-counts, kind="stable")
-    names = [f"{_name(classes, present[i])} {counts[i] / cells.size:.0%}" for i in order]
+    names = [f"{class_name(classes, present[i])}: {counts[i] / cells.size:.0%}" for i in order]
     return _add_legend(picture, names, [colour(int(present[i])) for i in order])
 
 
@@ -132,13 +138,13 @@ def _enlarge(image: np.ndarray) -> tuple[Image.Image, int]:
 
 def _paint(picture: Image.Image, mask: np.ndarray, fill: tuple[int, int, int]) -> None:
     """Lay a translucent colour over the cells of an (h, w) mask."""
-    cover = Image.fromarray(mask.astype(bool) * np.uint8(_FILL))
+    cover = Image.fromarray(mask * np.uint8(_FILL))
     picture.paste(fill, mask=cover.resize(picture.size, Image.Resampling.NEAREST))
 
 
 def _add_legend(picture: Image.Image, names: Sequence[str], colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
     """Add a strip below: a square of each colour with its name, as many beside each other as there is room."""
-    font = _font(_text_size(picture.size))
+    font = text_font(_text_size(picture.size))
     line = round(1.6 * font.size)
     places, x, y = [], line // 2, 0
     for name in names:
@@ -161,7 +167,7 @@ def _add_legend(picture: Image.Image, names: Sequence[str], colours: Sequence[tu
 def _write(draw: ImageDraw.ImageDraw, text: str, corner: tuple[int, int], fill: tuple[int, int, int]) -> None:
     """Write on a ground of a colour, above the corner of a box, or below it at the edge of the picture."""
     image_width, image_height = draw.im.size
-    font = _font(_text_size((image_width, image_height)))
+    font = text_font(_text_size((image_width, image_height)))
     width, height = round(font.getlength(text)) + font.size // 2, round(1.3 * font.size)
     left = max(0, min(corner[0], image_width - width))
     top = corner[1] - height if corner[1] >= height else max(0, corner[1])
@@ -176,14 +182,15 @@ def _text_size(size: tuple[int, int]) -> int:
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def text_font(size: int) -> ImageFont.FreeTypeFont:
+    """Return the font of all pictures.
+
+    Args:
+        size: Height of a letter's box, in pixels.
+    """
     import matplotlib as mpl  # mmengine brings it; its font has Greek and Cyrillic letters, Pillow's own has not
 
     return ImageFont.truetype(str(Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
-
-
-def _name(classes: Sequence[str], label: int) -> str:
-    return classes[label] if 0 <= label < len(classes) else f"class {label}"
 
 
 def _array(values: Any) -> np.ndarray:

@@ -108,3 +108,18 @@ def test_configs_without_a_pipeline():
         pipeline({"type": "Resize", "scale": 3})
     with pytest.raises(ValueError, match="no test_dataloader"):
         ImagePipeline(Config({"model": {}}))
+
+
+def test_images_as_tensors(tmp_path):
+    """Our own loading step gives (C, H, W) in the order RGB."""
+    Image.fromarray(CAT).save(tmp_path / "cat.png")
+    own = pipeline({"type": "cnxv2_mm.LoadImage"}, PACK)
+    image = own.load(tmp_path / "cat.png")
+    assert np.array_equal(own.picture(image), CAT)
+    assert own.size(image) == (60, 80)
+    assert np.array_equal(own.picture(own.crop(image, (10, 20, 50, 45))), CAT[20:45, 10:50])
+    packed = own.prepare(image, tmp_path / "cat.png")
+    assert torch.equal(packed["inputs"], torch.from_numpy(CAT.copy()).permute(2, 0, 1))
+    (tmp_path / "text.jpg").write_text("not an image")
+    with pytest.raises(ValueError, match=r"text\.jpg cannot be read as an image"):
+        own.load(tmp_path / "text.jpg")

@@ -98,7 +98,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with whole_file(sheet) as part:
             draw_sheet(features, known, f"{args.checkpoint} on {args.folder}").save(part, format="PNG")
         written.append(sheet)
-    console.print(f"{len(known)} images, {features.shape[1]} numbers each: {', '.join(map(str, written))}")
+    console.print(
+        f"{len(known)} image{'s' * (len(known) != 1)}, {features.shape[1]} numbers each: {', '.join(map(str, written))}"
+    )
     for _, reason in unreadable:
         console.print(f"not read: {reason}")
     return 1 if unreadable else 0

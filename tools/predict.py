@@ -73,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def report(found: Predictions) -> int:
     """Print what was written, and what could not be read."""
     console = command_line.console(soft_wrap=True)
-    console.print(f"{found.done} images: pictures in {found.results.parent / 'pictures'}, results in {found.results}")
+    images = "1 image" if found.done == 1 else f"{found.done} images"
+    console.print(f"{images}: pictures in {found.results.parent / 'pictures'}, results in {found.results}")
     for _, reason in found.unreadable:
         console.print(f"not read: {reason}")
     return 1 if found.unreadable else 0

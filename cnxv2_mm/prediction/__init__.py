@@ -9,6 +9,7 @@ In the order in which to read the files:
 - ``drawing``: boxes, masks, label maps and classes on a picture.
 - ``results``: all that was found, as COCO's format, label maps or classes.
 - ``tiles``: detection in large images, tile by tile.
+- ``out_folder``: the folder that a command writes into.
 - ``run``: whole folders, for ``cnxv2 predict``.
 - ``statistics``: the mean and standard deviation of a network's images.
 - ``embedding``: features of whole images, for ``cnxv2 embed``.

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cnxv2_mm.prediction.masks import as_array, each_mask
 
 _SMALLEST = 512  # pixels of the longer side; smaller images are enlarged, to have room for text
+_SMALLEST_TEXT = 13
 _FILL = 115  # of 255: how much of a mask's colour covers the image
 _IGNORED = 255  # in label maps: no class
 _KINDS = (
@@ -100,13 +101,14 @@ def _draw_instances(image: np.ndarray, instances: Any, classes: Sequence[str]) -
         for i in order:
             _paint(picture, as_array(masks[i]), colours[i])
     draw = ImageDraw.Draw(picture)
-    width = max(2, round(max(picture.size) / 400))
+    size = _text_size(picture.size, len(labels))
+    width = max(2, round(size / 7))
     for i in order:
         left, top, right, bottom = (round(float(x)) for x in boxes[i])
         draw.rectangle((left, top, max(left, right), max(top, bottom)), outline=colours[i], width=width)
     for i in order:
         text = class_name(classes, labels[i]) + ("" if scores is None else f" {scores[i]:.2f}")
-        _write(draw, text, (round(float(boxes[i][0])), round(float(boxes[i][1]))), colours[i])
+        _write(draw, text, (round(float(boxes[i][0])), round(float(boxes[i][1]))), colours[i], size)
     return np.asarray(picture)
 
 
@@ -164,12 +166,13 @@ def _add_legend(picture: Image.Image, names: Sequence[str], colours: Sequence[tu
     return np.asarray(whole)
 
 
-def _write(draw: ImageDraw.ImageDraw, text: str, corner: tuple[int, int], fill: tuple[int, int, int]) -> None:
+def _write(
+    draw: ImageDraw.ImageDraw, text: str, corner: tuple[int, int], fill: tuple[int, int, int], size: int
+) -> None:
     """Write on a ground of a colour, above the corner of a box, or below it at the edge of the picture."""
-    image_width, image_height = draw.im.size
-    font = text_font(_text_size((image_width, image_height)))
+    font = text_font(size)
     width, height = round(font.getlength(text)) + font.size // 2, round(1.3 * font.size)
-    left = max(0, min(corner[0], image_width - width))
+    left = max(0, min(corner[0], draw.im.size[0] - width))
     top = corner[1] - height if corner[1] >= height else max(0, corner[1])
     draw.rectangle((left, top, left + width, top + height), fill=fill)
     is_light = np.dot(fill, (0.299, 0.587, 0.114)) > 140  # luma of ITU-R BT.601
@@ -177,8 +180,12 @@ def _write(draw: ImageDraw.ImageDraw, text: str, corner: tuple[int, int], fill: 
     draw.text(position, text, fill="black" if is_light else "white", font=font, anchor="lm")
 
 
-def _text_size(size: tuple[int, int]) -> int:
-    return max(13, round(max(size) / 55))
+def _text_size(size: tuple[int, int], number: int = 1) -> int:
+    """Return the height of text on a picture of (width, height) with so many labels, of which many are small.
+
+    A label is about six times as wide as high; together they cover at most a tenth of the picture.
+    """
+    return max(_SMALLEST_TEXT, round(min(max(size) / 55, (size[0] * size[1] / 10 / (6 * max(number, 1))) ** 0.5)))
 
 
 @cache

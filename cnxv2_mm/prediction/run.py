@@ -11,6 +11,7 @@ from PIL import Image
 from cnxv2_mm.images import find_images
 from cnxv2_mm.prediction.drawing import draw_prediction
 from cnxv2_mm.prediction.model import TrainedModel
+from cnxv2_mm.prediction.out_folder import make_folder
 from cnxv2_mm.prediction.results import Results, results_for
 from cnxv2_mm.prediction.tiles import predict_tiles
 from cnxv2_mm.whole_file import whole_file
@@ -83,7 +84,7 @@ def plan(words: Sequence[str], out: Path, overwrite: bool = False) -> list[Job]:
             f"--out {out} has predictions of an earlier call ({taken[0]}): give another --out, or "
             "replace them with --overwrite."
         )
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     return jobs
 
 

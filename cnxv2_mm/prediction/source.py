@@ -46,21 +46,21 @@ def split_words(words: Sequence[str]) -> tuple[Source, list[str]]:
                 f"give {source.config} {rest[0]} IMAGES..."
             )
     elif _is_checkpoint(first):
-        raise ValueError(f"{first} is a checkpoint, and its config has to stand before it: {_FORMS}.")
+        raise ValueError(f"{first} is a checkpoint, and its config has to stand before it: {_FORMS}")
     elif "::" not in first and not first.endswith(".py"):
         what = "is no config, whose name ends in .py" if Path(first).exists() else "does not exist"
-        raise FileNotFoundError(f"{first} {what}, and no folder of a run: {_FORMS}.")
+        raise FileNotFoundError(f"{first} {what}, and no folder of a run: {_FORMS}")
     else:
         if not rest or not _is_checkpoint(rest[0]):
             found = f"not {rest[0]}" if rest else "and there is none"
             raise ValueError(
-                f"after the config {first} its checkpoint is expected ({', '.join(_CHECKPOINTS)}), {found}: {_FORMS}."
+                f"after the config {first} its checkpoint is expected ({', '.join(_CHECKPOINTS)}), {found}: {_FORMS}"
             )
         source = Source(first, rest.pop(0))
     if "://" not in source.checkpoint and not Path(source.checkpoint).is_file():
         raise FileNotFoundError(f"checkpoint {source.checkpoint} does not exist.")
     if not rest:
-        raise ValueError(f"there are no images to predict: {_FORMS}.")
+        raise ValueError(f"there are no images to predict: {_FORMS}")
     return source, rest
 
 

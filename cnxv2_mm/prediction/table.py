@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from cnxv2_mm.prediction.out_folder import make_folder
 from cnxv2_mm.whole_file import whole_file
 
 
@@ -31,7 +32,7 @@ def check_target(target: Path, overwrite: bool = False) -> None:
     taken = [file for file in files_of(target) if file.exists()]
     if taken and not overwrite:
         raise ValueError(f"--out {taken[0]} is there already: give another --out, or replace it with --overwrite")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
 
 
 def write_table(target: Path, features: Tensor, names: Sequence[str]) -> list[Path]:

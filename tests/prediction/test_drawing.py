@@ -97,6 +97,19 @@ def test_a_small_image_is_enlarged_and_a_large_one_gets_larger_text():
     assert ground[1200, 890:920].sum() == 9  # of width of the line
 
 
+def test_many_labels_leave_the_image_visible():
+    """A hundred small boxes in an image whose text is large where there are few: their labels do not cover it."""
+    image = PHOTOGRAPH.repeat(4, 0).repeat(4, 1)
+    corners = [(24 + 240 * (i % 10), 60 + 155 * (i // 10)) for i in range(100)]
+    boxes = tuple((x, y, x + 30, y + 30) for x, y in corners)
+    many = detection(boxes=boxes, labels=(1,) * 100, scores=(0.8,) * 100)
+    one = detection(boxes=boxes[:1])
+    ground = [(draw_prediction(image, s, CLASSES) == colour(1)).all(axis=2) for s in (one, many)]
+    assert ground[0][:60, 26].sum() > 50  # pixels of height of the text's ground
+    assert 15 < ground[1][:60, 26].sum() < 45
+    assert 0.02 < ground[1].mean() < 0.15
+
+
 def test_a_label_map_has_a_legend_of_its_classes():
     cells = torch.zeros(1, 400, 600, dtype=torch.long)
     cells[:, 200:] = 2

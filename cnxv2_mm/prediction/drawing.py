@@ -92,7 +92,8 @@ def _draw_instances(image: np.ndarray, instances: Any, classes: Sequence[str]) -
     labels = _array(instances.labels)
     scores = _array(instances.scores) if "scores" in instances else None
     boxes = getattr(instances.bboxes, "tensor", instances.bboxes)  # mmdet wraps them in a class of its own
-    boxes = _array(boxes)[:, :4] * factor
+    # A model that has hardly begun to learn gives boxes far outside, and numbers that are none.
+    boxes = np.nan_to_num(_array(boxes)[:, :4] * factor).clip(0, [*picture.size] * 2)
     order = range(len(labels)) if scores is None else np.argsort(scores, kind="stable")  # the surest on top
     # The instances of a single class are told apart by colour.
     colours = [colour(int(label) if len(classes) > 1 else i) for i, label in enumerate(labels)]

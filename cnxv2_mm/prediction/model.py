@@ -63,9 +63,24 @@ class TrainedModel:
         Args:
             image: What ``pipeline.load`` has returned, or a part of it.
             file: Where it comes from.
+
+        Raises:
+            FloatingPointError: The model gives boxes, scores or probabilities that are not finite.
         """
         batch = pseudo_collate([self.pipeline.prepare(image, file)])
-        return self._model.test_step(batch)[0].to("cpu")
+        sample = self._model.test_step(batch)[0].to("cpu")
+        _check_finite(sample, file)
+        return sample
+
+
+def _check_finite(sample: Any, file: Path) -> None:
+    found = sample.pred_instances if "pred_instances" in sample else sample
+    for name in ("bboxes", "scores", "pred_score"):
+        values = getattr(found.get(name), "tensor", found.get(name))
+        if values is not None and not torch.isfinite(values).all():
+            raise FloatingPointError(
+                f"the model's {name} for {file} are not finite numbers: its training has diverged or not begun"
+            )
 
 
 def _class_names(checkpoint: Mapping[str, Any], config: Config) -> tuple[str, ...]:

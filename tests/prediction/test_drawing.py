@@ -76,6 +76,15 @@ def test_low_scores_are_left_out():
     assert np.array_equal(draw_prediction(PHOTOGRAPH, sample, CLASSES, 0.9), PHOTOGRAPH)
 
 
+def test_boxes_outside_are_drawn_to_the_edge():
+    inf = float("inf")
+    sample = detection(boxes=((-50, 100, 900, 340), (10, 20, inf, float("nan"))), labels=(1, 2), scores=(0.9, 0.8))
+    picture = draw_prediction(PHOTOGRAPH, sample, CLASSES)
+    assert picture.shape == PHOTOGRAPH.shape
+    assert (picture[150:330, 0] == colour(1)).all()
+    assert (picture[101, 200:590] == colour(1)).all()
+
+
 def test_instances_of_a_single_class_differ_in_colour():
     boxes = ((20, 60, 90, 150), (200, 60, 300, 150))
     sample = detection(boxes=boxes, labels=(0, 0), scores=(0.8, 0.9))

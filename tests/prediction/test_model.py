@@ -82,6 +82,16 @@ def test_a_checkpoint_that_does_not_fit_exactly(trained, tmp_path, edit, said):
     assert "\n" not in str(refused.value)
 
 
+def test_a_model_that_has_diverged(trained, tmp_path, photographs):
+    """The last bias at infinity: every score is."""
+    source = change(trained("classifier"), tmp_path, lambda state: state["head.fc.bias"].fill_(float("inf")))
+    with pytest.raises(FloatingPointError, match=r"pred_score for .*one\.png are not finite numbers"):
+        predict(source, photographs / "cats" / "one.png")
+    source = change(trained("detector"), tmp_path, lambda s: s["roi_head.bbox_head.fc_reg.bias"].fill_(float("nan")))
+    with pytest.raises(FloatingPointError, match=r"bboxes for .*one\.png are not finite"):
+        predict(source, photographs / "cats" / "one.png")
+
+
 def test_a_checkpoint_of_another_model(trained):
     other = Source(trained("classifier").config, trained("segmenter").checkpoint)
     with pytest.raises(ValueError, match="use it with the config it was trained with"):

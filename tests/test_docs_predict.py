@@ -55,7 +55,7 @@ def test_commands_and_code(folder, capsys):
         small = {"predict": ["--min-score", "0.25"], "embed": []}[tool]
         assert load_tool(tool).main([*words, *small]) == 1  # one file is no image
         said.append(capsys.readouterr().out)
-    assert said[0] == PREDICTED
+    assert said[0].endswith(PREDICTED)  # before it, what the libraries print when they are imported
     assert said[3] == EMBEDDED
     nearest, network, hub = CODE
     for code, expected in ((nearest, r"\S+\n"), (network, re.escape(SHAPES)), (hub, r"\(40, 80, 160, 320\)\n")):

@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise ValueError(f"--mean has {len(statistics.mean)} numbers, and {args.checkpoint} takes {channels} channels")
     console = command_line.console(soft_wrap=True)
     console.print(f"{network.source.architecture}; mean and standard deviation: {statistics.source}")
-    columns = (TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("embedding", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=command_line.console(stderr=True)) as progress:
         task = progress.add_task("", total=len(files))
         features, rows, unreadable = embed(

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     jobs = plan(images, args.out, args.overwrite)
     model = TrainedModel(source, "cuda" if torch.cuda.is_available() else "cpu")
     console = command_line.console(stderr=True)
-    columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("predicting", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=len(jobs))
         found = predict(model, jobs, args.out, args.min_score, args.tiles, lambda: progress.advance(task))

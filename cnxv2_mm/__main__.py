@@ -23,12 +23,14 @@ from cnxv2_mm.version import __version__
 COMMANDS = {
     "train": ("train.py", "train with a config of ours, mmdet, mmseg or mmpretrain"),
     "test": ("test.py", "test a checkpoint"),
+    "predict": ("predict.py", "find things in images with a trained model: pictures and a COCO file"),
+    "embed": ("embed.py", "compute the features of a folder's images, and show which are alike"),
     "swap": ("swap_backbone.py", "put ConvNeXt V2 in the place of a config's backbone"),
     "convert": ("convert_checkpoint.py", "write weights in another library's names and shapes"),
     "zoo": ("zoo.py", "list and download the published weights"),
     "flops": ("flops.py", "count parameters and operations of a config"),
     "analyze": ("analyze.py", "measure the features of checkpoints: collapse, rank, classes; a page with plots"),
-    "benchmark": ("benchmark.py", "time encoder, backbone and training step against other libraries"),
+    "benchmark": ("benchmark.py", "time encoder, backbone, training step and image loading against other libraries"),
 }
 
 

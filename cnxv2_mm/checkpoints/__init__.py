@@ -19,12 +19,14 @@ one set of names, called ours. In the order in which to read the files:
 - ``read``: from a file to a whole network with our names.
 - ``stem``: from three input channels to another number of them.
 - ``load``: from a file into a model.
+- ``backbone``: from a file to a backbone of its own.
 - ``initialiser``: the same for a config, ``init_cfg=dict(type='cnxv2_mm.Pretrained', ...)``.
 - ``target``: writes a file, completely or not at all.
 - ``convert``: from one file to another.
 - ``mmengine_loader``: lets mmengine's own loader run no code either.
 """
 
+from cnxv2_mm.checkpoints.backbone import load_backbone
 from cnxv2_mm.checkpoints.convert import Conversion, convert
 from cnxv2_mm.checkpoints.dialects import DIALECTS
 from cnxv2_mm.checkpoints.files import allow_checkpoint_types, trust_pickle
@@ -40,6 +42,7 @@ __all__ = [
     "convert",
     "is_whole",
     "load",
+    "load_backbone",
     "read_without_tensors",
     "restrict_loader",
     "trust_pickle",

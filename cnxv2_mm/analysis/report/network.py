@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from cnxv2_mm.analysis.activations import blocks, watch
 from cnxv2_mm.backbone import LAYER_NORM_EPS, ConvNeXtV2
 from cnxv2_mm.checkpoints.architecture import Architecture, infer_decoder
+from cnxv2_mm.checkpoints.backbone import arguments_of
 from cnxv2_mm.checkpoints.read import read_network
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.variants import NUM_STAGES
@@ -102,17 +103,9 @@ def load_network(
 
 def _build_backbone(architecture: Architecture, tensors: Mapping[str, Tensor]) -> ConvNeXtV2:
     last = len(architecture.depths) - 1
-    missing = NUM_STAGES - len(architecture.depths)
-    backbone = ConvNeXtV2(
-        {"depths": (*architecture.depths, *[1] * missing), "channels": (*architecture.channels, *[1] * missing)},
-        in_channels=architecture.in_channels,
-        # An output builds no stages behind it; all four are built without one.
-        out_indices=(last,) if missing else (),
-        use_grn=architecture.use_grn,
-        grn=architecture.grn,
-        layer_scale_init_value=1.0 if architecture.layer_scale else 0.0,
-        norm_eps=architecture.norm_eps or LAYER_NORM_EPS,
-    )
+    # An output builds no stages behind it; all four are built without one.
+    out_indices = (last,) if last < NUM_STAGES - 1 else ()
+    backbone = ConvNeXtV2(**{**arguments_of(architecture), "out_indices": out_indices})
     _fill(backbone, tensors, "backbone.", optional=(f"norm{last}.weight", f"norm{last}.bias"))
     return backbone
 

@@ -18,6 +18,7 @@ ROWS = [
     "command_line",
     "shipped",
     "whole_file",
+    "web_page",
     "arguments",
     "mmcv_ops",
     "coco_masks",
@@ -61,6 +62,7 @@ ON_REQUEST = {
     "kernels/gpu/small_tensors.py": {"triton"},
     "kernels/gpu/tile_depthwise.py": {"triton"},
     "layouts/minkowski_engine.py": {"MinkowskiEngine"},
+    "web_page/plot_file.py": {"matplotlib"},
     "analysis/report/plots.py": {"matplotlib"},
     "checkpoints/hugging_face_hub.py": {"huggingface_hub"},
 }

@@ -21,6 +21,8 @@ from cnxv2_mm.checkpoints import Pretrained, restrict_loader
 from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.necks import ContiguousMaps
+from cnxv2_mm.run_report.prediction_sheet import PredictionSheetHook
+from cnxv2_mm.run_report.report_page import ReportPageHook
 from cnxv2_mm.shipped import tell_mmengine
 from cnxv2_mm.training.compiling import CompileHook
 from cnxv2_mm.training.finite_check import FiniteCheckHook
@@ -49,9 +51,11 @@ __all__ = [
     "HeldOutSampler",
     "LayerDecayOptimWrapperConstructor",
     "MatmulPrecisionHook",
+    "PredictionSheetHook",
     "Pretrained",
     "ReconstructionLoss",
     "ReconstructionSheetHook",
+    "ReportPageHook",
     "ThroughputHook",
     "TransformerDecoder",
     "UNetDecoder",

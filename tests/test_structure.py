@@ -56,7 +56,6 @@ ALLOWED = {
     "rich",
     "safetensors",
     "filelock",
-    "PIL",
     "cnxv2_mm",
     *sys.stdlib_module_names,
 }

@@ -26,7 +26,8 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.texts.append(data)
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.texts.append(data)
 
     @property
     def text(self):

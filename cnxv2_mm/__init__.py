@@ -22,6 +22,8 @@ from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.images import ImagePreprocessor, LoadImage, RandomResizedCrop
 from cnxv2_mm.necks import ContiguousMaps
+from cnxv2_mm.run_report.prediction_sheet import PredictionSheetHook
+from cnxv2_mm.run_report.report_page import ReportPageHook
 from cnxv2_mm.shipped import tell_mmengine
 from cnxv2_mm.training.compiling import CompileHook
 from cnxv2_mm.training.finite_check import FiniteCheckHook
@@ -52,10 +54,12 @@ __all__ = [
     "LayerDecayOptimWrapperConstructor",
     "LoadImage",
     "MatmulPrecisionHook",
+    "PredictionSheetHook",
     "Pretrained",
     "RandomResizedCrop",
     "ReconstructionLoss",
     "ReconstructionSheetHook",
+    "ReportPageHook",
     "ThroughputHook",
     "TransformerDecoder",
     "UNetDecoder",

@@ -19,6 +19,7 @@ ROWS = [
     "shipped",
     "whole_file",
     "machine",
+    "web_page",
     "arguments",
     "mmcv_ops",
     "coco_masks",
@@ -42,6 +43,7 @@ ROWS = [
     "analysis",
     "prediction",
     "training",
+    "run_report",
     "swap",
     "recipes",
     "__main__",
@@ -55,7 +57,6 @@ ALLOWED = {
     "rich",
     "safetensors",
     "filelock",
-    "PIL",
     "cnxv2_mm",
     *sys.stdlib_module_names,
 }
@@ -66,6 +67,7 @@ ON_REQUEST = {
     "kernels/gpu/small_tensors.py": {"triton"},
     "kernels/gpu/tile_depthwise.py": {"triton"},
     "layouts/minkowski_engine.py": {"MinkowskiEngine"},
+    "web_page/plot_file.py": {"matplotlib"},
     "images/formats.py": {"tifffile"},
     "images/read.py": {"tifffile"},
     "analysis/report/plots.py": {"matplotlib"},
@@ -74,6 +76,7 @@ ON_REQUEST = {
     "prediction/masks.py": {"pycocotools"},
     "prediction/table.py": {"pyarrow"},
     "prediction/tiles.py": {"sahi"},
+    "run_report/plots.py": {"matplotlib"},
 }
 
 

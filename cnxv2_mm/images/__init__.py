@@ -2,6 +2,8 @@
 
 - ``formats.py``: which files are images, by their endings and by their first bytes
 - ``read.py``: one image file as a tensor
+- ``channel_statistics.py``: mean and standard deviation over many images
+- ``survey.py``: what is in a folder: every file opened, before a training starts
 """
 
 from cnxv2_mm.images.formats import find_images

@@ -28,7 +28,7 @@ COMMANDS = {
     "zoo": ("zoo.py", "list and download the published weights"),
     "flops": ("flops.py", "count parameters and operations of a config"),
     "analyze": ("analyze.py", "measure the features of checkpoints: collapse, rank, classes; a page with plots"),
-    "benchmark": ("benchmark.py", "time encoder, backbone and training step against other libraries"),
+    "benchmark": ("benchmark.py", "time encoder, backbone, training step and image loading against other libraries"),
 }
 
 

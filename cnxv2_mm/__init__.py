@@ -22,6 +22,7 @@ from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.images import ImagePreprocessor, LoadImage, RandomResizedCrop
 from cnxv2_mm.necks import ContiguousMaps
+from cnxv2_mm.recipes.pretraining.pretrain import Pretraining, pretrain
 from cnxv2_mm.shipped import tell_mmengine
 from cnxv2_mm.training.compiling import CompileHook
 from cnxv2_mm.training.finite_check import FiniteCheckHook
@@ -53,6 +54,7 @@ __all__ = [
     "LoadImage",
     "MatmulPrecisionHook",
     "Pretrained",
+    "Pretraining",
     "RandomResizedCrop",
     "ReconstructionLoss",
     "ReconstructionSheetHook",
@@ -62,6 +64,7 @@ __all__ = [
     "WarmupCosineLR",
     "__version__",
     "convnext_blocks",
+    "pretrain",
 ]
 
 mmcv_ops.install()

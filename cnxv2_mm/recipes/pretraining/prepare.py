@@ -118,7 +118,7 @@ def _decide(run: RunFolder, request: Request, found: Survey, command: str, conso
         start=start,
         classes=class_names(found.files),
         repeats=repeats,
-        bfloat16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        bfloat16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False),
         on_gpu=get_device() != "cpu",
         command=command,
     )
@@ -166,8 +166,9 @@ def _decide(run: RunFolder, request: Request, found: Survey, command: str, conso
     console.print(
         f"\nIt will take about {format_duration(schedule.seconds)} on this machine ({this_machine()}).\n"
         f"All goes into {short(run.path)}: the log into run/, the page report.html, and in the end the encoder.\n"
-        "The held-out loss below is the error of what is painted, on images that are not trained on: it begins at "
-        "about 1 and falls.",
+        "Measured on images that are not trained on: the held-out loss is the error of what is painted, it begins at "
+        "about 1 and falls; RankMe is over how many directions the features spread; the feature distance stays near "
+        "0.5, and falls to 0 if all features become the same.",
         soft_wrap=True,
     )
 

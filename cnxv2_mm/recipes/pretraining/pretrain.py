@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.recipes.settings import Setting
 from cnxv2_mm.swap.weights import NO_WEIGHTS
 
+# Letters in a line where the output is no terminal.
+_WIDTH = 120
 # A held-out loss below this share of that of patch means shows that the insides of patches are painted.
 LEARNT = 0.98
 
@@ -101,7 +104,7 @@ def pretrain(
     images = Path(os.path.abspath(Path(folder).expanduser()))
     place = Path(out).expanduser() if out is not None else Path("work_dirs") / f"pretrain_{images.name}"
     run = RunFolder(Path(os.path.abspath(place)))
-    console = command_line.console(highlight=False)
+    console = command_line.console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     request = Request(
         images=str(images),
         arch=arch,

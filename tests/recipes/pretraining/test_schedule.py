@@ -65,6 +65,7 @@ def test_epochs_are_whole_and_the_last_batch_counts():
     plan = length(epochs=12)
     assert (plan.epochs, plan.steps) == (12, 72)  # 90 images are six batches of 16, the last one smaller
     assert plan.probe_interval == 6
+    assert length(epochs=5).probe_interval == 3  # 30 steps: ten measures
     # 14 measures of 10 images, each as 1.2 trained ones.
     assert plan.seconds == pytest.approx(72 * 0.5 + 14 * 10 * 1.2 * 0.5 / 16)
 

@@ -23,6 +23,8 @@ from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.images import ImagePreprocessor, LoadImage, RandomResizedCrop
 from cnxv2_mm.necks import ContiguousMaps
 from cnxv2_mm.recipes.pretraining.pretrain import Pretraining, pretrain
+from cnxv2_mm.run_report.prediction_sheet import PredictionSheetHook
+from cnxv2_mm.run_report.report_page import ReportPageHook
 from cnxv2_mm.shipped import tell_mmengine
 from cnxv2_mm.training.compiling import CompileHook
 from cnxv2_mm.training.finite_check import FiniteCheckHook
@@ -53,11 +55,13 @@ __all__ = [
     "LayerDecayOptimWrapperConstructor",
     "LoadImage",
     "MatmulPrecisionHook",
+    "PredictionSheetHook",
     "Pretrained",
     "Pretraining",
     "RandomResizedCrop",
     "ReconstructionLoss",
     "ReconstructionSheetHook",
+    "ReportPageHook",
     "ThroughputHook",
     "TransformerDecoder",
     "UNetDecoder",

@@ -19,6 +19,7 @@ ROWS = [
     "shipped",
     "whole_file",
     "machine",
+    "web_page",
     "arguments",
     "mmcv_ops",
     "coco_masks",
@@ -40,7 +41,9 @@ ROWS = [
     "checkpoints",
     "config",
     "analysis",
+    "prediction",
     "training",
+    "run_report",
     "swap",
     "recipes",
     "__main__",
@@ -51,10 +54,10 @@ ALLOWED = {
     "mmengine",
     "mmcv",
     "numpy",
+    "PIL",
     "rich",
     "safetensors",
     "filelock",
-    "PIL",
     "cnxv2_mm",
     *sys.stdlib_module_names,
 }
@@ -65,10 +68,13 @@ ON_REQUEST = {
     "kernels/gpu/small_tensors.py": {"triton"},
     "kernels/gpu/tile_depthwise.py": {"triton"},
     "layouts/minkowski_engine.py": {"MinkowskiEngine"},
+    "web_page/plot_file.py": {"matplotlib"},
     "images/formats.py": {"tifffile"},
     "images/read.py": {"tifffile"},
     "analysis/report/plots.py": {"matplotlib"},
     "checkpoints/hugging_face_hub.py": {"huggingface_hub"},
+    "prediction/drawing.py": {"matplotlib"},
+    "run_report/plots.py": {"matplotlib"},
 }
 
 

@@ -80,7 +80,7 @@ def pretraining_config(plan: Plan, schedule: Schedule, rate: float, num_workers:
         ),
         Section(
             "What the held-out images say, about twelve times; pictures half as often; the page.",
-            {"custom_hooks": _hooks(schedule)},
+            {"custom_hooks": _hooks(plan, schedule)},
         ),
     ]
     return config_text(description, [BASE], sections)
@@ -143,9 +143,10 @@ def _default_hooks(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _hooks(schedule: Schedule) -> Sequence[dict[str, Any]]:
+def _hooks(plan: Plan, schedule: Schedule) -> Sequence[dict[str, Any]]:
     return [
         {"type": "cnxv2_mm.FeatureProbeHook", "interval": schedule.probe_interval, "num_images": 256},
         {"type": "cnxv2_mm.ReconstructionSheetHook", "interval": 2 * schedule.probe_interval, "num_images": 8},
         {"type": "cnxv2_mm.ThroughputHook"},
+        {"type": "cnxv2_mm.ReportPageHook", "page": str(plan.folder.report)},
     ]

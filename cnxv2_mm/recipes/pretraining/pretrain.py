@@ -38,7 +38,7 @@ class Pretraining:
         encoder: The encoder in our names, with its mean and standard deviation in its metadata.
         exported: The encoder in the names of other libraries.
         config: The config that was run, ``config.py`` of the run folder.
-        report: The page that shows the run. It may not exist if the config was changed by hand.
+        report: The page that shows the run.
         loss_first: Held-out loss before the first step.
         loss_last: The same after the last step.
         loss_of_patch_means: The same of painting each hidden patch in its mean colour.

@@ -11,6 +11,7 @@ import cnxv2_mm
 from cnxv2_mm.recipes.pretraining.measures import Measures
 from cnxv2_mm.recipes.pretraining.pretrain import pretrain, verdict
 from cnxv2_mm.recipes.run_folder import RunFolder
+from cnxv2_mm.run_report.settings_file import read_settings
 from tests.images.test_survey import write_images
 from tests.recipes.pretraining.conftest import OPTIONS
 from tests.training.test_saving import small_disk
@@ -37,6 +38,8 @@ def test_what_a_run_leaves(trained, images):
     assert settings["command"] == "cnxv2 pretrain photographs"
     assert settings["next"][0] == f"cnxv2 finetune detect YOUR_DATA --from {run.path}"
     assert {"images", "batch size", "learning rate", "epochs"} <= {one["name"] for one in settings["settings"]}
+    assert read_settings(run.path).next == settings["next"]
+    assert "held-out" in trained.report.read_text()
     assert (run.data / "left_out.txt").read_text().startswith("a/broken.png\t")
     assert (trained.steps, len(losses(run.work))) == (4, 4)  # 18 of 20 images, 16 in a step, twice
     measured = [line for line in scalars(run.work) if "held_out/loss" in line]

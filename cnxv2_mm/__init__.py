@@ -22,6 +22,7 @@ from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.images import ImagePreprocessor, LoadImage, RandomResizedCrop
 from cnxv2_mm.necks import ContiguousMaps
+from cnxv2_mm.recipes.pretraining.pretrain import Pretraining, pretrain
 from cnxv2_mm.run_report.prediction_sheet import PredictionSheetHook
 from cnxv2_mm.run_report.report_page import ReportPageHook
 from cnxv2_mm.shipped import tell_mmengine
@@ -56,6 +57,7 @@ __all__ = [
     "MatmulPrecisionHook",
     "PredictionSheetHook",
     "Pretrained",
+    "Pretraining",
     "RandomResizedCrop",
     "ReconstructionLoss",
     "ReconstructionSheetHook",
@@ -67,6 +69,7 @@ __all__ = [
     "__version__",
     "convnext_blocks",
     "load_backbone",
+    "pretrain",
 ]
 
 mmcv_ops.install()

@@ -21,6 +21,7 @@ from cnxv2_mm.version import __version__
 
 # Name -> file in tools/, what it does.
 COMMANDS = {
+    "pretrain": ("pretrain.py", "pre-train an encoder on a folder of images, without labels or a config"),
     "train": ("train.py", "train with a config of ours, mmdet, mmseg or mmpretrain"),
     "test": ("test.py", "test a checkpoint"),
     "predict": ("predict.py", "find things in images with a trained model: pictures and a COCO file"),

@@ -2,6 +2,8 @@
 
 - ``formats.py``: which files are images, by their endings and by their first bytes
 - ``read.py``: one image file as a tensor
+- ``channel_statistics.py``: mean and standard deviation over many images
+- ``survey.py``: what is in a folder: every file opened, before a training starts
 - ``load.py``: the transform that reads a sample's file
 - ``crop.py``: the transform that cuts out a random part and brings it to one size
 - ``on_device.py``: JPEGs that the device decodes

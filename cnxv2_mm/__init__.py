@@ -21,6 +21,7 @@ from cnxv2_mm.checkpoints import Pretrained, restrict_loader
 from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.necks import ContiguousMaps
+from cnxv2_mm.recipes.finetuning.finetune import Finetuning, finetune
 from cnxv2_mm.shipped import tell_mmengine
 from cnxv2_mm.training.compiling import CompileHook
 from cnxv2_mm.training.finite_check import FiniteCheckHook
@@ -44,6 +45,7 @@ __all__ = [
     "FCMAEDecoder",
     "FSDPStrategy",
     "FeatureProbeHook",
+    "Finetuning",
     "FiniteCheckHook",
     "Float32OutputHook",
     "HeldOutSampler",
@@ -58,6 +60,7 @@ __all__ = [
     "WarmupCosineLR",
     "__version__",
     "convnext_blocks",
+    "finetune",
 ]
 
 mmcv_ops.install()

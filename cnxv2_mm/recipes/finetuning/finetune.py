@@ -42,7 +42,7 @@ class Finetuning:
         config: The config that was run, ``config.py`` of the run folder.
         model: The weights with the best score, ``model.pth``; with the config, or alone, mmdet's, mmseg's and
             mmpretrain's inferencers take it.
-        report: The page that shows the run. It may not exist if the config was changed by hand.
+        report: The page that shows the run.
         scores: The best scores on the validation images by name ('box AP', 'mIoU', 'top-1'), in [0, 1].
         classes: The names of the classes, in the order of the model's numbers.
         seconds: How long this call took.

@@ -22,6 +22,7 @@ from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.images import ImagePreprocessor, LoadImage, RandomResizedCrop
 from cnxv2_mm.necks import ContiguousMaps
+from cnxv2_mm.recipes.finetuning.finetune import Finetuning, finetune
 from cnxv2_mm.recipes.pretraining.pretrain import Pretraining, pretrain
 from cnxv2_mm.run_report.prediction_sheet import PredictionSheetHook
 from cnxv2_mm.run_report.report_page import ReportPageHook
@@ -48,6 +49,7 @@ __all__ = [
     "FCMAEDecoder",
     "FSDPStrategy",
     "FeatureProbeHook",
+    "Finetuning",
     "FiniteCheckHook",
     "Float32OutputHook",
     "HeldOutSampler",
@@ -69,6 +71,7 @@ __all__ = [
     "__version__",
     "convnext_blocks",
     "load_backbone",
+    "finetune",
     "pretrain",
 ]
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "zoo": ("zoo.py", "list and download the published weights"),
     "flops": ("flops.py", "count parameters and operations of a config"),
     "analyze": ("analyze.py", "measure the features of checkpoints: collapse, rank, classes; a page with plots"),
+    "finetune": ("finetune.py", "train a detector, segmenter or classifier on labelled images, without a config"),
     "benchmark": ("benchmark.py", "time encoder, backbone, training step and image loading against other libraries"),
 }
 

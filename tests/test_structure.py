@@ -71,6 +71,7 @@ ON_REQUEST = {
     "images/formats.py": {"tifffile"},
     "images/read.py": {"tifffile"},
     "analysis/report/plots.py": {"matplotlib"},
+    "recipes/finetuning/quiet_coco.py": {"pycocotools"},
     "checkpoints/hugging_face_hub.py": {"huggingface_hub"},
     "prediction/drawing.py": {"matplotlib"},
     "prediction/masks.py": {"pycocotools"},

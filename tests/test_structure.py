@@ -23,6 +23,7 @@ ROWS = [
     "mmcv_ops",
     "coco_masks",
     "registry",
+    "images",
     "variants",
     "kernels",
     "layers",
@@ -53,6 +54,7 @@ ALLOWED = {
     "rich",
     "safetensors",
     "filelock",
+    "PIL",
     "cnxv2_mm",
     *sys.stdlib_module_names,
 }
@@ -63,6 +65,8 @@ ON_REQUEST = {
     "kernels/gpu/small_tensors.py": {"triton"},
     "kernels/gpu/tile_depthwise.py": {"triton"},
     "layouts/minkowski_engine.py": {"MinkowskiEngine"},
+    "images/formats.py": {"tifffile"},
+    "images/read.py": {"tifffile"},
     "analysis/report/plots.py": {"matplotlib"},
     "checkpoints/hugging_face_hub.py": {"huggingface_hub"},
 }
@@ -111,8 +115,9 @@ def test_contributing_shows_the_same_order():
 
 def test_importing_the_package_leaves_alone_what_is_imported_on_request(tmp_path):
     for name in set().union(*ON_REQUEST.values()):
-        # mmengine tries to import transformers, which imports huggingface_hub; torch tries to import triton.
-        error = "ImportError" if name in ("huggingface_hub", "triton") else "AssertionError"
+        # mmengine tries to import transformers, which imports huggingface_hub; torch tries to
+        # import triton, and mmcv tifffile.
+        error = "ImportError" if name in ("huggingface_hub", "triton", "tifffile") else "AssertionError"
         (tmp_path / f"{name}.py").write_text(f"raise {error}('imported without being asked for')")
     code = "import cnxv2_mm, cnxv2_mm.layouts; cnxv2_mm.layouts.find_masked_layout('packed')"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}, check=True)

@@ -46,9 +46,9 @@ def check_coco(dataset: Any) -> Iterator[Finding]:
         return
     images, annotations = content["images"], content.get("annotations", [])
     malformed = [
-        *_lacking(file, "images", images, ("id", "file_name", "height", "width")),
-        *_lacking(file, "categories", content["categories"], ("id", "name")),
-        *_lacking(file, "annotations", annotations, ("id", "image_id", "category_id", "bbox", "area")),
+        *check_keys(file, "images", images, ("id", "file_name", "height", "width")),
+        *check_keys(file, "categories", content["categories"], ("id", "name")),
+        *check_keys(file, "annotations", annotations, ("id", "image_id", "category_id", "bbox", "area")),
     ]
     if malformed:
         yield from malformed
@@ -58,10 +58,14 @@ def check_coco(dataset: Any) -> Iterator[Finding]:
         yield Finding(f"classes={classes!r} is a text, not a list of names: write ({classes!r},)", fatal=True)
         return
     yield from _categories(file, content["categories"], classes, annotations)
-    yield from _repeated_ids(file, images, annotations)
+    yield from check_ids(file, "image", images, "the last image is used, with the boxes of all")
+    yield from check_ids(file, "annotation", annotations, "mmdet stops")
+    yield from check_images_of(file, images, annotations)
     wanted = {category["id"] for category in content["categories"] if category["name"] in classes}
     if wanted and not dataset.test_mode:
-        yield from _boxes(file, images, [a for a in annotations if a["category_id"] in wanted and not a.get("ignore")])
+        yield from check_boxes(
+            file, images, [a for a in annotations if a["category_id"] in wanted and not a.get("ignore")]
+        )
     if dataset._indices is None:
         annotated = {annotation["image_id"] for annotation in annotations if annotation["category_id"] in wanted}
         only_annotated = not dataset.test_mode and (dataset.filter_cfg or {}).get("filter_empty_gt", False)
@@ -70,7 +74,15 @@ def check_coco(dataset: Any) -> Iterator[Finding]:
         yield from unreadable([folder / image["file_name"] for image in needed[:_MOST_IMAGES]])
 
 
-def _lacking(file: Path, part: str, entries: Sequence[Mapping], keys: Sequence[str]) -> Iterator[Finding]:
+def check_keys(file: Path, part: str, entries: Sequence[Mapping], keys: Sequence[str]) -> Iterator[Finding]:
+    """Yield which keys entries of a COCO file lack.
+
+    Args:
+        file: The file.
+        part: The list that the entries are: 'images', 'annotations' or 'categories'.
+        entries: The list.
+        keys: What each entry must have.
+    """
     for key in keys:
         bad = [i for i, entry in enumerate(entries) if key not in entry]
         if bad:
@@ -110,26 +122,36 @@ def _categories(
         )
 
 
-def _repeated_ids(file: Path, images: Sequence[Mapping], annotations: Sequence[Mapping]) -> Iterator[Finding]:
-    for part, entries in (("image", images), ("annotation", annotations)):
-        repeated = [number for number, times in Counter(entry["id"] for entry in entries).items() if times > 1]
-        if repeated:
-            result = "the last image is used, with the boxes of all" if part == "image" else "mmdet stops"
-            text = f"{len(repeated)} {part} ids occur more than once in {file}: {some(repeated)}; {result}."
-            yield Finding(text, fatal=True)
+def check_ids(file: Path, part: str, entries: Sequence[Mapping], result: str) -> Iterator[Finding]:
+    """Yield which ids occur more than once.
+
+    Args:
+        file: The file.
+        part: What the entries are: 'image', 'annotation' or 'category'.
+        entries: Entries that all have an id.
+        result: What comes of it, for the text.
+    """
+    repeated = [number for number, times in Counter(entry["id"] for entry in entries).items() if times > 1]
+    if repeated:
+        text = f"{len(repeated)} {part} ids occur more than once in {file}: {some(repeated)}; {result}."
+        yield Finding(text, fatal=True)
+
+
+def check_images_of(file: Path, images: Sequence[Mapping], annotations: Sequence[Mapping]) -> Iterator[Finding]:
+    """Yield how many annotations belong to no image."""
     known = {image["id"] for image in images}
     lost = [annotation["id"] for annotation in annotations if annotation["image_id"] not in known]
     if lost:
         yield Finding(f"{len(lost)} annotations of {file} belong to no image of it, first id {lost[0]}.")
 
 
-def _boxes(file: Path, images: Sequence[Mapping], annotations: Sequence[Mapping]) -> Iterator[Finding]:
+def check_boxes(file: Path, images: Sequence[Mapping], annotations: Sequence[Mapping]) -> Iterator[Finding]:
     """Yield which boxes ``CocoDataset.parse_data_info`` leaves out. The conditions are its own."""
     sizes = {image["id"]: (image["width"], image["height"]) for image in images}
     kinds: dict[str, list[Any]] = {"malformed": [], "outside": [], "empty": [], "beyond": []}
     for annotation in annotations:
         if annotation["image_id"] in sizes:
-            kind = _kind(annotation, *sizes[annotation["image_id"]])
+            kind = kind_of_box(annotation, *sizes[annotation["image_id"]])
             if kind is not None:
                 kinds[kind].append(annotation["id"])
     texts = {
@@ -146,7 +168,16 @@ def _boxes(file: Path, images: Sequence[Mapping], annotations: Sequence[Mapping]
         yield Finding(f"{file} has no box to train on.", fatal=True)
 
 
-def _kind(annotation: Mapping, width: float, height: float) -> str | None:
+def kind_of_box(annotation: Mapping, width: float, height: float) -> str | None:
+    """Return what is wrong with a box: 'malformed', 'outside', 'empty', 'beyond'; None if nothing is.
+
+    mmdet leaves out those outside and the empty ones, and trains on those that reach beyond their image.
+
+    Args:
+        annotation: An annotation with ``bbox`` and ``area``.
+        width: Of the image, in pixels.
+        height: Of the image, in pixels.
+    """
     box = annotation["bbox"]
     numbers = isinstance(box, list) and len(box) == 4 and all(isinstance(x, int | float) and isfinite(x) for x in box)
     if not numbers:

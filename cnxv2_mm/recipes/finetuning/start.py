@@ -1,0 +1,144 @@
+"""The network that a fine-tuning starts from: the folder of a pre-training, a published name, or a file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from cnxv2_mm.recipes.run_folder import RunFolder
+from cnxv2_mm.swap.network import Network, find_network
+from cnxv2_mm.swap.refusal import SwapRefused
+from cnxv2_mm.swap.weights import NO_WEIGHTS
+from cnxv2_mm.variants import NUM_STAGES
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a training starts.
+
+    Attributes:
+        weights: A file with its whole path, a name of ``cnxv2_mm.zoo``, or an address.
+        arguments: The arguments of ``ConvNeXtV2`` that the weights decide, ``arch`` among them.
+        channels: Number of channels of each stage.
+        depths: Number of blocks of each stage.
+        mean: Mean of each channel of the images, in the unit of their files: 0 to 255.
+        std: Standard deviation of each.
+        notes: Sentences for the user: what the weights are, and their licence.
+    """
+
+    weights: str
+    arguments: Mapping[str, Any]
+    channels: tuple[int, ...]
+    depths: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The size for people: 'atto', or its numbers."""
+        arch = self.arguments["arch"]
+        return arch if isinstance(arch, str) else f"depths {self.depths}, channels {self.channels}"
+
+    def backbone(self, **arguments: Any) -> dict[str, Any]:
+        """Return the ``backbone`` of a config.
+
+        Args:
+            arguments: More arguments of ``ConvNeXtV2``, such as ``drop_path_rate``.
+        """
+        channels = {"in_channels": len(self.mean)} if len(self.mean) != 3 else {}
+        init = {"type": "cnxv2_mm.Pretrained", "checkpoint": self.weights}
+        return {
+            "_delete_": True,
+            "type": "cnxv2_mm.ConvNeXtV2",
+            **self.arguments,
+            **channels,
+            **arguments,
+            "init_cfg": init,
+        }
+
+
+def find_start(source: str) -> Start:
+    """Find out what network weights are for.
+
+    Args:
+        source: A run folder of ``cnxv2 pretrain``, a file of any dialect, a name of ``cnxv2_mm.zoo``, or an address.
+
+    Raises:
+        FileNotFoundError: The folder has no encoder, or there is no such file.
+        ValueError: The file holds no whole ConvNeXt, or the name is unknown.
+    """
+    if source == NO_WEIGHTS:
+        raise ValueError(f"--from {NO_WEIGHTS}: fine-tuning starts from weights, which `cnxv2 pretrain` makes")
+    path = Path(source).expanduser()
+    if path.is_dir():
+        path = _encoder(RunFolder(path))
+    weights = str(path.absolute()) if path.is_file() else source
+    try:
+        network = find_network(None, weights)
+    except SwapRefused as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    except ValueError as error:
+        raise ValueError(str(error).replace("checkpoint=", "--from ")) from None
+    if network.num_stages < NUM_STAGES:
+        raise ValueError(f"--from {source} has {network.num_stages} of the {NUM_STAGES} stages of a ConvNeXt")
+    mean, std, note = _statistics(path, network)
+    return Start(
+        weights=weights,
+        arguments=network.arguments,
+        channels=network.variant.channels,
+        depths=network.variant.depths,
+        mean=mean,
+        std=std,
+        notes=(*network.notes, *note),
+    )
+
+
+def _encoder(folder: RunFolder) -> Path:
+    for file in (folder.encoder, folder.model):
+        if file.is_file():
+            return file
+    if folder.holds_run:
+        raise FileNotFoundError(
+            f"--from {folder.path} holds a run that has not ended (no {folder.encoder.name}): go on with it by --resume"
+        )
+    raise FileNotFoundError(
+        f"--from {folder.path} is no run folder of `cnxv2 pretrain` (no {folder.encoder.name}): give one, a file with "
+        "weights, or a name that `cnxv2 zoo list` shows"
+    )
+
+
+def _statistics(path: Path, network: Network) -> tuple[tuple[float, ...], tuple[float, ...], tuple[str, ...]]:
+    """Return mean and standard deviation of the images: those that the file states, or else what is known of it."""
+    stated = _metadata(path)
+    if stated is None:
+        mean, std = tuple(network.images.mean), tuple(network.images.std)
+        if network.in_channels not in (None, len(mean)):
+            raise ValueError(
+                f"{path} is for images of {network.in_channels} channels and does not say their mean and std: give the "
+                "folder of its pre-training"
+            )
+        return mean, std, ()
+    mean, std = stated
+    if network.in_channels not in (None, len(mean)):
+        raise ValueError(f"{path} states {len(mean)} means for images of {network.in_channels} channels")
+    return mean, std, (f"weights: mean and standard deviation of their images are in {path.name} itself",)
+
+
+def _metadata(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    if path.suffix != ".safetensors" or not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            stated = file.metadata() or {}
+        if not {"mean", "std"} <= stated.keys():
+            return None
+        mean, std = (tuple(float(number) for number in json.loads(stated[key])) for key in ("mean", "std"))
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise ValueError(f"{path}: mean and std in its metadata cannot be read ({error})") from None
+    if len(mean) != len(std) or not all(number > 0 for number in std):
+        raise ValueError(f"{path}: mean {mean} and std {std} in its metadata do not belong together")
+    return mean, std

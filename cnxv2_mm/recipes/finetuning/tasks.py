@@ -1,0 +1,6 @@
+"""The tasks of ``cnxv2 finetune`` by name."""
+
+from cnxv2_mm.recipes.finetuning.detection import Detection
+from cnxv2_mm.recipes.finetuning.task import Task
+
+TASKS: dict[str, Task] = {task.name: task for task in (Detection(),)}

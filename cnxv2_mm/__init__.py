@@ -1,8 +1,8 @@
 """ConvNeXt V2 and its masked-autoencoder pre-training (FCMAE) for OpenMMLab.
 
-Importing the package registers its models, weight initialiser, optimiser constructor, metrics, hooks and sampler under
-the scope ``cnxv2_mm``, supplies what is missing in an mmcv without its compiled part and in an xtcocotools that was
-built for another numpy, and keeps mmengine's checkpoint loader from running code that is in a file.
+Importing the package registers its models, transforms, weight initialiser, optimiser constructor, metrics, hooks and
+sampler under the scope ``cnxv2_mm``. It supplies what is missing in an mmcv without its compiled part and in an
+xtcocotools that was built for another numpy. It keeps mmengine's checkpoint loader from running code that is in a file.
 """
 
 from importlib.util import find_spec
@@ -20,7 +20,9 @@ from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import Pretrained, restrict_loader
 from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
 from cnxv2_mm.fcmae import FCMAE
+from cnxv2_mm.images import ImagePreprocessor, LoadImage, RandomResizedCrop
 from cnxv2_mm.necks import ContiguousMaps
+from cnxv2_mm.recipes.finetuning.finetune import Finetuning, finetune
 from cnxv2_mm.shipped import tell_mmengine
 from cnxv2_mm.training.compiling import CompileHook
 from cnxv2_mm.training.finite_check import FiniteCheckHook
@@ -44,12 +46,16 @@ __all__ = [
     "FCMAEDecoder",
     "FSDPStrategy",
     "FeatureProbeHook",
+    "Finetuning",
     "FiniteCheckHook",
     "Float32OutputHook",
     "HeldOutSampler",
+    "ImagePreprocessor",
     "LayerDecayOptimWrapperConstructor",
+    "LoadImage",
     "MatmulPrecisionHook",
     "Pretrained",
+    "RandomResizedCrop",
     "ReconstructionLoss",
     "ReconstructionSheetHook",
     "ThroughputHook",
@@ -58,6 +64,7 @@ __all__ = [
     "WarmupCosineLR",
     "__version__",
     "convnext_blocks",
+    "finetune",
 ]
 
 mmcv_ops.install()

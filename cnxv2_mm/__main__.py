@@ -29,7 +29,7 @@ COMMANDS = {
     "flops": ("flops.py", "count parameters and operations of a config"),
     "analyze": ("analyze.py", "measure the features of checkpoints: collapse, rank, classes; a page with plots"),
     "finetune": ("finetune.py", "train a detector, segmenter or classifier on labelled images, without a config"),
-    "benchmark": ("benchmark.py", "time encoder, backbone and training step against other libraries"),
+    "benchmark": ("benchmark.py", "time encoder, backbone, training step and image loading against other libraries"),
 }
 
 

@@ -139,7 +139,7 @@ class FCMAE(BaseModel):
             got = f"shape {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else f"type {type(inputs).__name__}"
             raise ValueError(
                 f"images of {got} must be one (N, C, height, width) tensor; give the model a data preprocessor that "
-                "stacks them, such as data_preprocessor=dict(type='ImgDataPreprocessor', mean=[...], std=[...])"
+                "stacks them, such as data_preprocessor=dict(type='cnxv2_mm.ImagePreprocessor', mean=[...], std=[...])"
             )
         if mode == "loss":
             return self.loss(inputs, data_samples)

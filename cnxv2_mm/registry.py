@@ -34,3 +34,5 @@ STRATEGIES = Registry("strategy", parent=root.STRATEGIES, scope=SCOPE, locations
 HOOKS = Registry("hook", parent=root.HOOKS, scope=SCOPE, locations=["cnxv2_mm"])
 # In which order a training takes its images.
 DATA_SAMPLERS = Registry("data sampler", parent=root.DATA_SAMPLERS, scope=SCOPE, locations=["cnxv2_mm"])
+# What loads and changes a sample of a data set.
+TRANSFORMS = Registry("transform", parent=root.TRANSFORMS, scope=SCOPE, locations=["cnxv2_mm"])

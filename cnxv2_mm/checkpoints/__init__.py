@@ -15,6 +15,7 @@ one set of names, called ours. In the order in which to read the files:
 - ``addresses``: which of them an address means.
 - ``files``: tensors out of a file, without running code that is in it.
 - ``hub_config``: what the ``config.json`` beside a file says about it.
+- ``metadata``: what a safetensors file says about its images.
 - ``norm_eps``: the eps of a file's norms and of a model's.
 - ``read``: from a file to a whole network with our names.
 - ``stem``: from three input channels to another number of them.

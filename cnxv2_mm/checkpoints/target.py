@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -46,7 +47,11 @@ def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
 
 
 def write_tensors(
-    tensors: Mapping[str, Tensor], path: str | os.PathLike[str], wrapper: str = "", overwrite: bool = False
+    tensors: Mapping[str, Tensor],
+    path: str | os.PathLike[str],
+    wrapper: str = "",
+    overwrite: bool = False,
+    metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write tensors to a file. They go to a temporary file first, so that ``path`` is never incomplete.
 
@@ -56,6 +61,7 @@ def write_tensors(
             is a link, the file that it points to is written.
         wrapper: Entry of the file under which to store the tensors, '' for the top level; safetensors have no entries.
         overwrite: Replace the file if it exists.
+        metadata: What a safetensors file says about itself; other files do not keep it.
 
     Raises:
         OSError: See :func:`check_target`; or the file cannot be written. A file that was there is unchanged.
@@ -65,7 +71,7 @@ def write_tensors(
     try:
         with whole_file(target) as part:
             if Path(path).suffix.lower() == SAFETENSORS:
-                safetensors_library().save_file(dict(tensors), part, metadata={"format": "pt"})
+                safetensors_library().save_file(dict(tensors), part, metadata={"format": "pt", **metadata})
             else:
                 with part.open("wb") as file:
                     torch.save({wrapper: dict(tensors), "meta": {}} if wrapper else dict(tensors), file)

@@ -55,7 +55,7 @@ def read_image(path: str | Path, channels: int | None = None) -> Tensor:
     except (MemoryError, FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:  # decoders raise classes of all kinds for files that they cannot read
-        raise ValueError(f"{path} cannot be read as an image: {_reason(error)}") from error
+        raise ValueError(f"{path} cannot be read as an image: {reason(error)}") from error
     image = _with_channels(decoded, channels, path)
     if image.numel() == 0:
         raise ValueError(f"{path} is an image without pixels: {tuple(image.shape)} channels, rows and columns")
@@ -68,11 +68,11 @@ def _decode(path: Path, channels: int | None) -> Decoded:
         if kind in ("jpeg", "png"):
             file.seek(0)
             data = torch.from_numpy(np.fromfile(file, np.uint8))
-            return decode_jpeg_file(data, channels) if kind == "jpeg" else _decode_png(data, channels)
+            return _decode_jpeg(data, channels) if kind == "jpeg" else _decode_png(data, channels)
     return _decode_tiff(path) if kind == "tiff" else _decode_with_pillow(path)
 
 
-def decode_jpeg_file(data: Tensor, channels: int | None = None) -> Decoded:
+def _decode_jpeg(data: Tensor, channels: int | None = None) -> Decoded:
     """Decode the bytes of a JPEG file, (B,) uint8, into RGB or grey."""
     mode = ImageReadMode.RGB if channels == 3 else ImageReadMode.UNCHANGED
     image = decode_jpeg(data, mode, apply_exif_orientation=True)
@@ -170,7 +170,7 @@ def _with_channels(decoded: Decoded, channels: int | None, path: str | Path) -> 
     return image
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Return an error's last line, without the place in torchvision's source that it begins with."""
     text = str(error).strip().splitlines()
     return re.sub(r"^.*\.cpp:\d+, ", "", text[-1]) if text else type(error).__name__

@@ -8,5 +8,7 @@ reading order:
 - ``trial.py``: a few steps of a training, which say how long a step takes and what it needs
 - ``settings.py``: what was decided and why, as a table and as a file
 - ``write_config.py``: the text of the config
+- ``quiet_import.py``: imports a library without its prints
+- ``progress.py``: a training on the terminal
 - ``run.py``: runs it as ``cnxv2 train`` does
 """

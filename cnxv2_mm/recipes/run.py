@@ -1,4 +1,4 @@
-"""Runs the config of a run folder exactly as ``cnxv2 train`` does."""
+"""Runs the config of a run folder exactly as ``cnxv2 train`` does, with less on the terminal."""
 
 import argparse
 
@@ -6,13 +6,14 @@ from mmengine.runner import Runner
 
 from cnxv2_mm.config.check import check_names, check_optimizer
 from cnxv2_mm.config.load import load_config
+from cnxv2_mm.recipes.progress import TerminalRunner
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.training.options import add_common_arguments, set_run
 from cnxv2_mm.training.runner import train
 
 
 def run_config_file(folder: RunFolder, *, resume: bool = False) -> Runner:
-    """Train by ``config.py`` of a run folder, into its working folder.
+    """Train by ``config.py`` of a run folder, into its working folder. The log is in a file there.
 
     Args:
         folder: The run folder.
@@ -31,4 +32,4 @@ def run_config_file(folder: RunFolder, *, resume: bool = False) -> Runner:
     check_names(config)
     check_optimizer(config)
     set_run(config, args)
-    return train(config, resume="auto" if resume else None)
+    return train(config, resume="auto" if resume else None, runner_class=TerminalRunner)

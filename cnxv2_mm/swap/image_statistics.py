@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnxv2_mm.checkpoints.hub_config import read_description
+from cnxv2_mm.checkpoints.metadata import read_metadata, stated_statistics
 from cnxv2_mm.zoo.weight import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, Colour
 
 _CLIP_TOWER = "visual.trunk."
@@ -56,7 +57,7 @@ _KNOWN = {"ImageNet's": IMAGENET, "CLIP's": CLIP}
 
 
 def find_statistics(file: Path, names: Iterable[str]) -> tuple[Statistics, str]:
-    """Find the statistics of a file with weights: in what its library writes beside it, or by the names in it.
+    """Find the statistics of a file with weights: in it, in what its library writes beside it, or by its names.
 
     Args:
         file: The file.
@@ -66,8 +67,15 @@ def find_statistics(file: Path, names: Iterable[str]) -> tuple[Statistics, str]:
         The statistics, those of ImageNet if nothing says others; and the reason, for a sentence.
 
     Raises:
-        ValueError: A file beside it should say them and cannot be read.
+        ValueError: The file or one beside it should say them and cannot be read.
     """
+    try:
+        stated = stated_statistics(read_metadata(file))
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    if stated is not None and len(stated[0]) == 3:
+        (mean_r, mean_g, mean_b), (std_r, std_g, std_b) = stated
+        return Statistics((mean_r, mean_g, mean_b), (std_r, std_g, std_b)), "as the file itself says"
     for beside, find in _BESIDE.items():
         path = file.with_name(beside)
         if path.is_file() and (found := _as_statistics(*find(read_description(path)))):

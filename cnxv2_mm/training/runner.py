@@ -19,13 +19,16 @@ from cnxv2_mm.training.saving import protect_checkpoints
 from cnxv2_mm.training.seeding import make_repeatable
 
 
-def train(config: Config, resume: str | None = None, overwrite: bool = False) -> Runner:
+def train(
+    config: Config, resume: str | None = None, overwrite: bool = False, runner_class: type[Runner] = Runner
+) -> Runner:
     """Train, and end the communication between processes.
 
     Args:
         config: A whole config, with its working folder.
         resume: A checkpoint to go on from, 'auto' for the last one of the working folder, None to start anew.
         overwrite: Whether to start anew in a folder that has checkpoints of an earlier run.
+        runner_class: The runner of a config that names none.
 
     Returns:
         The runner, after the training.
@@ -41,7 +44,7 @@ def train(config: Config, resume: str | None = None, overwrite: bool = False) ->
         resuming.check_work_dir(config)
     check_amp_device(config)
     remarks = check_data(config, ("train_dataloader", "val_dataloader"))
-    runner = build_runner(config)
+    runner = build_runner(config, runner_class)
     for remark in remarks:
         runner.logger.warning(remark)
     runner.register_hook(RequireWeights() if config.get("resume") else RequireSomeWeights())
@@ -50,7 +53,7 @@ def train(config: Config, resume: str | None = None, overwrite: bool = False) ->
     return runner
 
 
-def build_runner(config: Config) -> Runner:
+def build_runner(config: Config, runner_class: type[Runner] = Runner) -> Runner:
     """Return the runner of a config: mmengine's ``Runner``, or the registered class that ``runner_type`` names.
 
     Whatever the config says, the runner writes whole checkpoints, draws random numbers that a resumed run draws again,
@@ -58,6 +61,7 @@ def build_runner(config: Config) -> Runner:
 
     Args:
         config: A whole config.
+        runner_class: The runner of a config that names none: mmengine's, or a class derived from it.
 
     Raises:
         ValueError: The config averages weights under FSDP.
@@ -66,7 +70,7 @@ def build_runner(config: Config) -> Runner:
     use_compile_hook(config)
     if "runner_type" in config:
         config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly
-    runner = RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)
+    runner = RUNNERS.build(config) if "runner_type" in config else runner_class.from_cfg(config)
     protect_checkpoints(runner)
     make_repeatable(runner)
     add_finite_check(runner)

@@ -23,10 +23,10 @@ model = dict(
     ),
     decoder=dict(depth=1, width=256),  # [ours]: half the paper's width
     data_preprocessor=dict(
-        type="SelfSupDataPreprocessor",
+        type="cnxv2_mm.ImagePreprocessor",
         mean=[123.675, 116.28, 103.53],  # ImageNet's, as RGB
         std=[58.395, 57.12, 57.375],
-        to_rgb=True,
+        flip_prob=0.5,  # [P]
     ),
     mask_ratio=0.6,  # [P]
     patch_size=32,  # [P]
@@ -43,9 +43,9 @@ train_dataloader = dict(
         data_root="data/demo/coco/train",
         with_label=False,
         pipeline=[
-            dict(type="LoadImageFromFile"),
-            dict(type="RandomResizedCrop", scale=160, crop_ratio_range=(0.4, 1.0)),  # [ours]: from 0.2 in the paper
-            dict(type="RandomFlip", prob=0.5),  # [P]
+            dict(type="cnxv2_mm.LoadImage"),
+            # [ours]: from 0.2 in the paper
+            dict(type="cnxv2_mm.RandomResizedCrop", scale=160, crop_ratio_range=(0.4, 1.0)),
             dict(type="PackInputs"),
         ],
     ),
@@ -58,7 +58,7 @@ val_dataloader = dict(
         type="CustomDataset",
         data_root="data/demo/coco/val",
         with_label=False,
-        pipeline=[dict(type="LoadImageFromFile"), dict(type="PackInputs")],
+        pipeline=[dict(type="cnxv2_mm.LoadImage"), dict(type="PackInputs")],
     ),
 )
 val_evaluator = dict(type="cnxv2_mm.ReconstructionLoss")

@@ -18,10 +18,10 @@ model = dict(
     backbone=dict(type="cnxv2_mm.ConvNeXtV2", arch="base"),
     decoder=dict(depth=1, width=512),  # [P] tables 1b, 1c
     data_preprocessor=dict(
-        type="SelfSupDataPreprocessor",
+        type="cnxv2_mm.ImagePreprocessor",  # on the device, from bytes
         mean=[123.675, 116.28, 103.53],  # [C]: ImageNet's, as RGB
         std=[58.395, 57.12, 57.375],
-        to_rgb=True,
+        flip_prob=0.5,  # [C]; [P8] does not list it
     ),
     mask_ratio=0.6,  # [P] section 3
     patch_size=32,  # [P] section 3
@@ -30,21 +30,15 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(
-        type="RandomResizedCrop",  # [P8]
-        scale=224,
-        crop_ratio_range=(0.2, 1.0),  # [C]
-        backend="pillow",
-        interpolation="bicubic",
-    ),
-    dict(type="RandomFlip", prob=0.5),  # [C]; [P8] does not list it
+    dict(type="cnxv2_mm.LoadImage", channels=3),
+    dict(type="cnxv2_mm.RandomResizedCrop", scale=224, crop_ratio_range=(0.2, 1.0)),  # [P8]; the range, bicubic [C]
     dict(type="PackInputs"),
 ]
 train_dataloader = dict(
     batch_size=64,
     num_workers=8,
     persistent_workers=True,
+    pin_memory=True,  # [C]
     drop_last=True,  # [C]
     sampler=dict(type="DefaultSampler", shuffle=True),
     collate_fn=dict(type="default_collate"),

@@ -12,6 +12,13 @@ epochs of ImageNet-1K are 2 billion.
 
 _base_ = "./fcmae_convnextv2-base_64xb64-800e_in1k.py"
 
+# All that Pillow and tifffile read (cnxv2_mm.images.formats).
+extensions = """
+.apng .avif .avifs .avs .bif .blp .bmp .btf .bw .cur .dcx .dds .dib .eer .fit .fits .flc .fli .ftc .ftu .gbr .gel .gif
+.icb .icns .ico .iim .im .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf .jpg .jpx .lsm .mpo .msp .ndpi .ome.tif .pbm .pcd
+.pcoraw .pcx .pfm .pgm .png .pnm .ppm .psd .ptif .ptiff .pxr .qoi .qpi .qptiff .ras .rgb .rgba .scn .seq .sgi .stk
+.svs .tf2 .tf8 .tga .tif .tiff .vda .vst .webp .xbm .xpm .zif
+""".split()  # noqa: SIM905  a list would have a line for each
 model = dict(backbone=dict(arch="tiny"))
 train_dataloader = dict(
     num_workers=2,
@@ -21,6 +28,7 @@ train_dataloader = dict(
         _delete_=True,
         type="CustomDataset",  # every image below data_root, in folders of any depth
         data_root="data/images",
+        extensions=extensions,
         with_label=False,  # True, if the folders below data_root are classes: the log then has k-NN accuracy
         pipeline=_base_.train_pipeline,
     ),

@@ -46,8 +46,8 @@ def of_pre_training(cfg, steps):
         "norm_pix": cfg.model.norm_pix,
         "decoder_depth": cfg.model.decoder.depth,
         "decoder_width": cfg.model.decoder.width,
-        "crop": steps["RandomResizedCrop"]["crop_ratio_range"],
-        "flip": steps["RandomFlip"]["prob"],
+        "crop": steps["cnxv2_mm.RandomResizedCrop"]["crop_ratio_range"],
+        "flip": cfg.model.data_preprocessor.flip_prob,
     }
 
 

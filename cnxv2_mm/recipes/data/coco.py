@@ -8,7 +8,7 @@ as they are.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,10 @@ class CocoData:
         num_train: Number of images to train with.
         num_val: Number of images to validate with.
         held_out: Whether the images for validation were chosen here, out of one file.
+        findings: What was found and is not fatal.
         image_sizes: (num_train, 2) width and height of each image to train with, in pixels.
         box_sizes: (M, 2) width and height of each of their boxes, in pixels.
         box_images: (M,) the row of ``image_sizes`` that each box is in.
-        findings: What was found and is not fatal.
     """
 
     root: Path
@@ -50,10 +50,10 @@ class CocoData:
     num_train: int
     num_val: int
     held_out: bool
-    image_sizes: np.ndarray
-    box_sizes: np.ndarray
-    box_images: np.ndarray
     findings: tuple[Finding, ...]
+    image_sizes: np.ndarray = field(repr=False, compare=False)
+    box_sizes: np.ndarray = field(repr=False, compare=False)
+    box_images: np.ndarray = field(repr=False, compare=False)
 
 
 def read_coco(data: Path, out: Path, step: Callable[[int, int], None] = lambda done, total: None) -> CocoData:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnxv2_mm.images.formats import find_images, is_image_name
 from cnxv2_mm.training.data_check.findings import some
 
 Content = dict[str, Any]
@@ -29,7 +30,6 @@ _VAL = (
 )
 _SINGLE = ("*.json", "annotations/*.json", "train/*.json")
 _IMAGE_FOLDERS = ("{part}*", "images/{part}*", "{part}*/images", "*/{part}*")
-_IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif", ".jp2")
 _FORMS = (
     "annotations/instances_train*.json and instances_val*.json with train*/ and val*/; annotations/train.json and "
     "val.json; train/_annotations.coco.json and valid/_annotations.coco.json; or one COCO file beside the images"
@@ -142,9 +142,8 @@ def _is_list_of_objects(value: Any) -> bool:
 
 def _images_below(data: Path) -> dict[str, list[Path]]:
     found = defaultdict(list)
-    for path in sorted(data.rglob("*")):
-        if path.suffix.lower() in _IMAGES:
-            found[path.name].append(path)
+    for path in find_images(data):
+        found[path.name].append(path)
     return found
 
 
@@ -163,7 +162,7 @@ def _formats(data: Path, jsons: Sequence[Path]) -> Iterator[str]:
     xml = [path for path in files if path.suffix == ".xml"]
     if xml:
         yield f"labels in Pascal VOC's format ({len(xml)} XML files such as {xml[0].relative_to(data)})"
-    images = [path for path in files if path.suffix.lower() in _IMAGES]
+    images = [path for path in files if is_image_name(path.name)]
     maps = {"annotations", "labels", "masks"} & {part for path in images for part in path.relative_to(data).parts[:-1]}
     if maps:
         yield f"label maps in {maps.pop()}/, for `finetune segment`"

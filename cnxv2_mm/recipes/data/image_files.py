@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 # So many are decoded to the last byte; of more only the first bytes are read. A photograph of 1000 pixels takes 10 ms.
 MOST_DECODED = 3000
 _ORIENTATION, _TURNED = 274, (5, 6, 7, 8)  # of EXIF: the picture lies on its side
+_KNOWN_TO_OPENCV = ("JPEG", "PNG", "BMP", "PPM", "MPO")
 
 Size = tuple[int, int]
 
@@ -47,6 +48,8 @@ def _examine(file: Path, whole: bool) -> Size | str:
             turned = image.getexif().get(_ORIENTATION) in _TURNED
             if whole:
                 image.load()
+                if image.format not in _KNOWN_TO_OPENCV and mmcv.imread(str(file)) is None:
+                    return f"is {image.format}, which OpenCV cannot read: save it as PNG"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return _by_opencv(file, error)
     return (height, width) if turned else (width, height)

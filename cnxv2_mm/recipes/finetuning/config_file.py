@@ -54,7 +54,7 @@ def write_config(
         schedule: How long the training is.
         command: What the user typed, for the comment at the beginning.
     """
-    text = _text(plan, best, batch_size, num_workers, schedule, command, folder.work)
+    text = _text(plan, best, batch_size, num_workers, schedule, command, folder.work.absolute())
     write_whole(text.encode(), folder.config)
 
 
@@ -77,7 +77,7 @@ def _text(
     description = (
         f"{plan.title} on {plan.data}\n"
         f"Written by: {command}\n"
-        f"Run it again, or what you make of it: cnxv2 train {work.parent}/config.py --work-dir another/folder"
+        "Run it again, or what you make of it: cnxv2 train THIS_FILE --work-dir another/folder"
     )
     sections = [
         Section("What all names without a prefix mean, and where checkpoints and the log go.", _place(plan, work)),

@@ -1,11 +1,13 @@
 """``cnxv2 finetune``: from labelled data and a pre-trained encoder to a model, by an ordinary config."""
 
+import io
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +101,7 @@ def finetune(
     data = Path(data).expanduser()
     folder = RunFolder(Path(out) if out is not None else Path("work_dirs") / f"{task}_{data.absolute().stem}")
     wishes = Wishes(size, flip, reduce_zero_label)
-    console = command_line.console(highlight=False)
+    console = command_line.console(highlight=False, file=sys.stdout)
     command = command or f"cnxv2_mm.finetune({task!r}, {str(data)!r}, ...)"
     if resume:
         if duration is not None or epochs is not None or wishes != Wishes():
@@ -143,8 +145,7 @@ def _prepare(
     with _reading(console, data) as step:
         plan = task.plan(data, folder.data, start, wishes, step)
     _report_findings(plan, folder, console)
-    with console.status("trying a few steps"), tempfile.TemporaryDirectory() as temporary:
-        trial = choose_batch(trial_config(plan, task.scores[0], Path(temporary)), plan.batch_sizes)
+    trial = _try(plan, task, console)
     workers = choose_workers(trial)
     schedule = choose_schedule(
         num_train=plan.num_train,
@@ -184,6 +185,16 @@ def _reading(console: Console, data: Path) -> Iterator[Step]:
     with Progress(console=console, transient=True) as bar:
         line = bar.add_task(f"reading {data}")
         yield lambda done, total: bar.update(line, completed=done, total=total)
+
+
+def _try(plan: Plan, task: Task, console: Console) -> Trial:
+    """Try how long a step takes; what libraries print while they build the data set is dropped."""
+    with (
+        console.status("trying a few steps"),
+        tempfile.TemporaryDirectory() as temporary,
+        redirect_stdout(io.StringIO()),
+    ):
+        return choose_batch(trial_config(plan, task.scores[0], Path(temporary)), plan.batch_sizes)
 
 
 def _report_findings(plan: Plan, folder: RunFolder, console: Console) -> None:

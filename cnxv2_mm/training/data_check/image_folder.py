@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cnxv2_mm.images.formats import image_endings
 from cnxv2_mm.training.data_check.findings import Finding, some
 
-# Endings of images. A dataset may take other ones.
-_IMAGES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".heic", ".avif")
+_WITH_PLUGINS = {".heic", ".avif"}  # images too, which Pillow reads if it was built or extended for them
 _MOST_FILES = 100_000
 
 
@@ -27,12 +27,13 @@ def check_image_folder(dataset: Any) -> Iterator[Finding]:
     folder = Path(dataset.img_prefix)
     extensions = tuple(dataset.extensions)
     taken = f"of extensions={tuple(sorted(extensions))}"
+    images = image_endings() | _WITH_PLUGINS
     left_out: Counter[str] = Counter()
     empty, number, above = [], 0, 0
     for file, size in _walk(folder):
         ending = Path(file).suffix.lower()
         if not file.lower().endswith(extensions):
-            left_out[ending] += ending in _IMAGES
+            left_out[ending] += ending in images
         elif dataset.with_label and Path(file).parent == folder:
             above += 1
         else:

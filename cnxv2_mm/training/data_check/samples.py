@@ -50,8 +50,8 @@ class CheckedPipeline(Compose):
             if self.channels and isinstance(image, Tensor) and image.ndim == 3 and len(image) != self.channels:
                 raise ValueError(
                     f"{file} has {len(image)} channels, the model takes {self.channels}: load it otherwise "
-                    "(LoadImageFromFile(color_type='color') makes three), or set model.backbone.in_channels and the "
-                    "data preprocessor's mean and std."
+                    "(LoadImageFromFile(color_type='color') makes three, cnxv2_mm.LoadImage has channels), or set "
+                    "model.backbone.in_channels and the data preprocessor's mean and std."
                 )
 
 
@@ -101,4 +101,6 @@ def _failure(file: Any, transform: str, error: Exception) -> str:
     reason = " ".join(str(error).split())
     if reason == f"failed to load image: {file}":  # mmcv's, where OpenCV gives nothing
         return f"{file} cannot be read: it is cut off, or no image that the backend knows."
+    if reason.startswith(str(file)):  # cnxv2_mm.LoadImage's names it
+        return reason
     return f"{file}: {transform} failed ({type(error).__name__}: {reason})"

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from cnxv2_mm.fcmae import FCMAE
+from cnxv2_mm.images import finish_on_device
 from cnxv2_mm.masking import count_visible, patch_grid, random_visible
 from cnxv2_mm.training.random_state import unchanged_random_state
 from cnxv2_mm.training.seeding import HELD_OUT, seed_host
@@ -117,7 +118,10 @@ def pre_trained_model(runner: Runner) -> tuple[FCMAE, Any]:
 
 def _load(dataset: Any, index: int) -> dict[str, Any]:
     torch.default_generator.manual_seed(seed_host(HELD_OUT, index))
-    return dataset[index]
+    sample = dataset[index]
+    if sample["inputs"].ndim == 1:  # a JPEG that the device would decode
+        (sample["inputs"],) = finish_on_device([sample["inputs"]], [sample["data_samples"]], "cpu")
+    return sample
 
 
 def _spread(indices: Sequence[int], number: int) -> list[int]:

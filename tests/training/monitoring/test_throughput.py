@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.monitoring.conftest import scalars
+from tests.training.monitoring.conftest import MEAN, STD, scalars
 
 
 def test_the_log_has_images_per_second_and_memory(runner):
@@ -23,3 +23,16 @@ def test_the_log_has_images_per_second_and_memory(runner):
     assert math.isclose(lines[-1]["memory"], high, rel_tol=0.02)
     log = next(Path(run.work_dir).glob("*/*.log")).read_text()
     assert re.search(r"Epoch\(train\) .* loss: .*images_per_second: \d", log)
+
+
+def test_repeated_images_count_as_often_as_they_are_trained_on(runner):
+    preprocessor = {"_delete_": True, "type": "cnxv2_mm.ImagePreprocessor", "mean": MEAN, "std": STD, "repeats": 3}
+    run = runner(
+        custom_hooks=[{"type": "cnxv2_mm.ThroughputHook"}],
+        log_processor={"window_size": 1},
+        train_cfg={"max_epochs": 1},
+        **{"model.data_preprocessor": preprocessor},
+    )
+    run.train()
+    for size, line in zip([4, 4, 4, 4, 2], scalars(run), strict=True):
+        assert line["images_per_second"] * line["time"] == pytest.approx(3 * size)

@@ -22,18 +22,18 @@ def test_warnings_of_a_log(tmp_path):
     logger.warning('"FileClient" will be deprecated in future.')
     for handler in logger.handlers:
         handler.flush()
-    with path.open("a") as log:  # within a process mmengine logs a warning once
-        log.write(next(line for line in path.read_text().splitlines() if "first <b>" in line) + "\n")
     found = messages.read()
     assert [(m.level, m.text, m.count) for m in found] == [
+        ("WARNING", "first <b> - of two", 1),
         ("ERROR", "an error", 1),
-        ("WARNING", "first <b> - of two", 2),
     ]
     logger.warning("a new one")
     for handler in logger.handlers:
-        handler.flush()
         handler.close()
-    assert [m.text for m in messages.read()] == ["an error", "first <b> - of two", "a new one"]
+    with path.open("a") as log:  # within a process mmengine logs a warning once, so a resumed run is played
+        log.write(next(line for line in path.read_text().splitlines() if "first <b>" in line) + "\n")
+    found = messages.read()
+    assert [(m.text, m.count) for m in found] == [("an error", 1), ("a new one", 1), ("first <b> - of two", 2)]
     day = path.read_text()[:10]
     assert all(m.time.startswith(day) for m in found)
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from cnxv2_mm import PredictionSheetHook
 from cnxv2_mm.prediction.drawing import draw_prediction, draw_truth
+from cnxv2_mm.run_report import prediction_sheet
 from cnxv2_mm.run_report.prediction_sheet import sheet
 from cnxv2_mm.training.runner import build_runner
 from tests.configs.images import write_ade, write_class_folders, write_coco
@@ -28,7 +29,6 @@ def pictures(folder):
 @pytest.mark.parametrize("name", TASKS)
 def test_predictions_of_a_training(name, tmp_path, monkeypatch):
     drawn = []
-    from cnxv2_mm.run_report import prediction_sheet
 
     def remember(draw):
         return lambda image, sample, classes: (
@@ -78,6 +78,13 @@ def test_outputs_that_are_no_data_samples(tmp_path):
     run.train()
     log = next(Path(run.work_dir).glob("*/*.log")).read_text()
     assert log.count("leaves images out that it cannot draw") == 1
+    assert pictures(tmp_path) == {}
+
+
+def test_of_several_processes_the_first_one_draws(tmp_path, monkeypatch):
+    monkeypatch.setattr(prediction_sheet, "is_main_process", lambda: False)
+    write_class_folders(tmp_path)
+    build_runner(runs.task("classification", tmp_path, [SHEET])).train()
     assert pictures(tmp_path) == {}
 
 

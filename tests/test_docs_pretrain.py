@@ -90,6 +90,30 @@ def test_more_channels(tmp_path, monkeypatch):
     assert model.loss(inputs)["loss"].isfinite()
 
 
+def test_repeats_keep_the_images_of_a_step(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("my_repeats.py")
+    cfg, base = load_config("my_repeats.py"), load_config(f"{ROOT}/configs/fcmae/folder.py")
+    repeats = cfg.model.data_preprocessor.repeats
+    assert cfg.train_dataloader.batch_size * repeats == base.train_dataloader.batch_size
+    assert cfg.train_cfg.max_epochs * repeats == base.train_cfg.max_epochs
+    assert cfg.auto_scale_lr.base_batch_size * repeats == base.auto_scale_lr.base_batch_size
+
+
+def test_decoding_on_the_device(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("make_images.py", "my_gpu_decoding.py"):
+        write(name)
+    runpy.run_path("make_images.py")
+    small = ["model.backbone.arch=atto", "train_dataloader.dataset.pipeline.1.scale=64", "train_cfg.max_epochs=1"]
+    small += ["train_dataloader.batch_size=16", "train_dataloader.num_workers=0"]
+    load_tool("train").main(
+        ["my_gpu_decoding.py", "--cfg-options", *small, "train_dataloader.persistent_workers=False"]
+    )
+    log = next((tmp_path / "work_dirs" / "my_gpu_decoding").glob("*/*.log")).read_text()
+    assert "Step 2, held-out images: loss: " in log
+
+
 def test_the_ablations_are_options(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write("my_ablation.py")

@@ -4,6 +4,8 @@
     python tools/benchmark.py backbone --arch tiny --size 224 512      # whole images
     python tools/benchmark.py step --arch tiny --compile               # a whole step of pre-training
 
+    python tools/benchmark.py loading --workers 0 2                    # images a second of a core, from JPEG files
+
     python tools/benchmark.py profile --arch tiny                      # where the time of a step goes, on the CPU
     python tools/benchmark.py report                                   # benchmarks/README.md from the measured results
 
@@ -22,6 +24,7 @@ from pathlib import Path
 import torch
 
 import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missing mmcv operators
+from benchmarks.loading import command as loading
 from benchmarks.markdown import describe
 from benchmarks.speed.environment import describe_machine, describe_versions
 from benchmarks.speed.measure import Conditions, measure_peers
@@ -47,9 +50,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     page = commands.add_parser("report", help=f"write the tables of FOLDER/README.md from FOLDER/{RESULTS}/*.json")
     page.add_argument("folder", type=Path, nargs="?", default=BENCHMARKS_FOLDER)
     page.add_argument("--picture", type=Path, metavar="FILE.png", help="draw README's picture of the ratios on the CPU")
+    loading.add_options(commands.add_parser("loading", help="images a second of a core, from JPEG files to a batch"))
     _add_profile(commands.add_parser("profile", help="where the time of a training step goes, on the CPU"))
     command_line.add_traceback_option(parser)
     args = parser.parse_args(argv)
+    if args.benchmark == "loading" and min(args.repeats, args.images, min(args.workers) + 1) < 1:
+        parser.error(f"--repeats {args.repeats} and --images {args.images} must be at least 1, --workers at least 0")
     if args.benchmark in PEERS:
         if len(args.batch_size) not in (1, len(args.size)):
             parser.error(f"--batch-size has {len(args.batch_size)} numbers; give one, or one for each --size")
@@ -172,6 +178,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         report(args.folder, args.picture)
         return 0
     command = shlex.join(["python", "tools/benchmark.py", *(sys.argv[1:] if argv is None else argv)])
+    # In a file or a pipe there is no window to fit into.
+    console = command_line.console(width=None if sys.stdout.isatty() else 220)
+    if args.benchmark == "loading":
+        loading.run(args, command, console)
+        return 0
     if args.benchmark == "profile":
         page = profile(args, command)
         print(page)
@@ -179,8 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.markdown.write_text(page)
         return 0
     result = measure(args, command)
-    # In a file or a pipe there is no window to fit into.
-    print_result(command_line.console(width=None if sys.stdout.isatty() else 220), result)
+    print_result(console, result)
     if args.json:
         result.write(args.json)
     if args.plot:

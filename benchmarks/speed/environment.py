@@ -13,6 +13,9 @@ from cnxv2_mm.machine import processor_name, usable_cores
 # By import name: the maintained packages of OpenMMLab and the original ones, of which one is installed.
 DISTRIBUTIONS = {
     "torch": ("torch",),
+    "torchvision": ("torchvision",),
+    "pillow": ("pillow",),
+    "opencv": ("opencv-python", "opencv-python-headless"),
     "timm": ("timm",),
     "mmpretrain": ("onedl-mmpretrain", "mmpretrain"),
     "mmcv": ("onedl-mmcv", "mmcv", "mmcv-lite"),
@@ -22,6 +25,7 @@ DISTRIBUTIONS = {
 # Files that a measurement writes: they are no part of the code that is measured.
 RESULTS = (
     "benchmarks/speed/results",
+    "benchmarks/loading/results.*",
     "benchmarks/gpu_traffic.json",
     "benchmarks/README.md",
     "benchmarks/swap/coverage.*",

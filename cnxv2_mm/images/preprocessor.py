@@ -90,7 +90,15 @@ class ImagePreprocessor(BaseDataPreprocessor):
         if training and self.flip_prob > 0:
             flipped = torch.rand(len(images), 1, 1, 1, device=images.device) < self.flip_prob
             images = torch.where(flipped, images.flip(-1), images)
-        return {**data, "inputs": (images - self.mean).div_(self.std), "data_samples": samples}
+        return {"inputs": self._normalise(images), "data_samples": samples}
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        """Return (images - mean) / std in float32, in memory of its own."""
+        if images.shape[1] == 1:
+            images = images.expand(-1, len(self.mean), -1, -1)
+        # In place behind the copy: half the time of arithmetic that converts the bytes by itself.
+        copied = images.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+        return copied.sub_(self.mean).div_(self.std)
 
     def _to_device(self, inputs: Tensor | Sequence[Tensor], samples: Sequence[Any] | None) -> Tensor:
         """Return the images of a batch, (N, C, height, width), on the device."""

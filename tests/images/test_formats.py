@@ -5,8 +5,10 @@ import pytest
 import tifffile
 from PIL import Image
 
+from cnxv2_mm.config.load import load_config
 from cnxv2_mm.images.formats import LONGEST_START, find_images, format_of, image_endings, is_image_name
 from tests.images.files import photograph, save
+from tests.test_structure import ROOT
 
 
 def test_the_endings_are_those_of_pillow_and_tifffile():
@@ -80,3 +82,8 @@ def test_the_first_bytes_tell_the_format(tmp_path):
         tifffile.imwrite(tmp_path / "b.tif", np.asarray(photograph()), photometric="rgb", **options)
         assert format_of((tmp_path / "b.tif").read_bytes()[:LONGEST_START]) == "tiff"
     assert format_of(b"") == "other"
+
+
+def test_the_recipe_for_a_folder_takes_them_all():
+    extensions = load_config(f"{ROOT}/configs/fcmae/folder.py").train_dataloader.dataset.extensions
+    assert set(extensions) >= image_endings()

@@ -19,6 +19,7 @@ BASE = "cnxv2_mm::_base_/finetune.py"
 _WARMUP_SHARE = 0.05
 # The averaged weights are those of the last twentieth of a training, which has few steps anyway.
 _AVERAGED_SHARE = 0.05
+_LARGEST_MOMENTUM = 0.5  # mmengine wants it below 1
 _TEST = """
 # `cnxv2 test`, `cnxv2 predict` and the libraries' inferencers read these.
 test_dataloader = val_dataloader
@@ -33,7 +34,7 @@ def learning_rate(plan: Plan, batch_size: int) -> float:
 
 def momentum(max_iters: int) -> float:
     """Return the share of the newest weights in the averaged ones (EMA): one in a twentieth of the iterations."""
-    return float(f"{min(1.0, 1 / (_AVERAGED_SHARE * max_iters)):.3g}")
+    return float(f"{min(_LARGEST_MOMENTUM, 1 / (_AVERAGED_SHARE * max_iters)):.3g}")
 
 
 def mixed_precision() -> str | None:

@@ -31,8 +31,11 @@ def learning_rate(plan: Plan, batch_size: int) -> float:
 
 
 def momentum(max_iters: int) -> float:
-    """Return the share of the newest weights in the averaged ones (EMA): one in a twentieth of the iterations."""
-    return float(f"{min(1.0, 1 / (_AVERAGED_SHARE * max_iters)):.3g}")
+    """Return the share of the newest weights in the averaged ones (EMA): one in a twentieth of the iterations.
+
+    mmengine takes no share of 1: in a try of a few iterations it is a half.
+    """
+    return float(f"{min(0.5, 1 / (_AVERAGED_SHARE * max_iters)):.3g}")
 
 
 def mixed_precision() -> str | None:
@@ -119,7 +122,7 @@ def _data(plan: Plan, batch_size: int, num_workers: int) -> dict[str, Any]:
             "dataset": dict(plan.train_dataset),
         },
         "val_dataloader": {
-            "batch_size": 1,
+            "batch_size": plan.val_batch_size,
             "num_workers": min(num_workers, 2),
             **persistent,
             "sampler": {"type": "DefaultSampler", "shuffle": False},

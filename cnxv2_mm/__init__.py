@@ -23,6 +23,9 @@ from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.images import ImagePreprocessor, LoadImage, RandomResizedCrop
 from cnxv2_mm.necks import ContiguousMaps
 from cnxv2_mm.recipes.finetuning.finetune import Finetuning, finetune
+from cnxv2_mm.recipes.pretraining.pretrain import Pretraining, pretrain
+from cnxv2_mm.run_report.prediction_sheet import PredictionSheetHook
+from cnxv2_mm.run_report.report_page import ReportPageHook
 from cnxv2_mm.shipped import tell_mmengine
 from cnxv2_mm.training.compiling import CompileHook
 from cnxv2_mm.training.finite_check import FiniteCheckHook
@@ -54,10 +57,13 @@ __all__ = [
     "LayerDecayOptimWrapperConstructor",
     "LoadImage",
     "MatmulPrecisionHook",
+    "PredictionSheetHook",
     "Pretrained",
+    "Pretraining",
     "RandomResizedCrop",
     "ReconstructionLoss",
     "ReconstructionSheetHook",
+    "ReportPageHook",
     "ThroughputHook",
     "TransformerDecoder",
     "UNetDecoder",
@@ -65,6 +71,7 @@ __all__ = [
     "__version__",
     "convnext_blocks",
     "finetune",
+    "pretrain",
 ]
 
 mmcv_ops.install()

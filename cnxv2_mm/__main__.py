@@ -21,6 +21,7 @@ from cnxv2_mm.version import __version__
 
 # Name -> file in tools/, what it does.
 COMMANDS = {
+    "pretrain": ("pretrain.py", "pre-train an encoder on a folder of images, without labels or a config"),
     "train": ("train.py", "train with a config of ours, mmdet, mmseg or mmpretrain"),
     "test": ("test.py", "test a checkpoint"),
     "swap": ("swap_backbone.py", "put ConvNeXt V2 in the place of a config's backbone"),

@@ -9,6 +9,8 @@ reading order:
 - ``settings.py``: what was decided and why, as a table and as a file
 - ``write_config.py``: the text of the config
 - ``quiet_import.py``: imports a library without its prints
+- ``data/``: labelled data, found, checked and written down
+- ``finetuning/``: ``cnxv2 finetune``
 - ``progress.py``: a training on the terminal
 - ``run.py``: runs it as ``cnxv2 train`` does
 """

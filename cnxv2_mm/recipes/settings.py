@@ -65,7 +65,7 @@ def write_settings(
         "task": task,
         "command": command,
         "settings": [asdict(setting) for setting in settings],
-        "machine": str(this_machine()),
+        "machine": {"machine": str(this_machine())},
         "versions": _versions(),
         "next": list(next_commands),
     }

@@ -29,7 +29,7 @@ def test_the_file_says_it_all_and_marks_the_folder(tmp_path):
     assert content["task"] == "pretrain"
     assert content["command"] == "cnxv2 pretrain Bäume"
     assert content["settings"][1] == {"name": "images", "value": "/data/[red]", "why": "FOLDER"}
-    assert content["machine"] == str(this_machine())
+    assert content["machine"] == {"machine": str(this_machine())}
     assert content["versions"]["torch"] == torch.__version__
     assert content["versions"]["cnxv2_mm"] == __version__
     assert content["next"] == ["cnxv2 embed x"]

@@ -1,6 +1,5 @@
-"""One HTML page that needs no other file and no network: pictures are inside as data."""
+"""The report of `cnxv2 analyze` as one HTML page."""
 
-import base64
 from collections.abc import Sequence
 from html import escape
 
@@ -9,28 +8,9 @@ from cnxv2_mm.analysis.report.measure import Measures
 from cnxv2_mm.analysis.report.plots import Plot
 from cnxv2_mm.analysis.report.results import LAYER_COLUMNS, layer_rows, summary
 from cnxv2_mm.version import __version__
+from cnxv2_mm.web_page.elements import figure, table
+from cnxv2_mm.web_page.frame import frame
 
-_STYLE = """
-:root { color-scheme: light; }
-body { margin: 2rem auto; max-width: 66rem; padding: 0 1rem; color: #1f2328; background: #fff;
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.6rem; margin: 0 0 .5rem; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; border-bottom: 1px solid #d0d7de; padding-bottom: .3rem; }
-p, figcaption { max-width: 50rem; }
-figure { margin: 0; }
-figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
-figcaption { color: #57606a; font-size: .9rem; margin-top: .5rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .55rem; border-bottom: 1px solid #d8dee4; text-align: right; }
-th { vertical-align: bottom; font-weight: 600; background: #f6f8fa; }
-td { white-space: nowrap; }
-td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 7rem; }
-th:first-child, td:first-child, .text th, .text td { text-align: left; }
-.text td { white-space: normal; overflow-wrap: break-word; }
-summary { cursor: pointer; margin-top: 2.5rem; font-weight: 600; }
-code { font-size: .85rem; overflow-wrap: anywhere; }
-"""
 ASSUMED = (
     "The networks are read off the tensors. What no tensor shows is assumed: GRN as in the paper and not one of its "
     "variants, the exact GELU, no dilation, patches of 32 pixels of which 60 % are hidden, normalised pixels, and "
@@ -67,10 +47,10 @@ def write_page(results: Sequence[Measures], images: Images, size: int, plots: Se
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(describe(images, size))}</p>",
-        _table(columns, rows),
+        table(columns, rows),
         _notes(columns),
         "<h2>Checkpoints</h2>",
-        _table(
+        table(
             ["name", "checkpoint", "library", "network"],
             [[r.source.label, r.source.checkpoint, r.source.dialect, str(r.source.architecture)] for r in results],
             kind="text",
@@ -78,17 +58,11 @@ def write_page(results: Sequence[Measures], images: Images, size: int, plots: Se
         f"<p><small>{escape(ASSUMED)}</small></p>",
         *map(_section, plots),
         "<details><summary>All hidden layers</summary>",
-        _table(LAYER_COLUMNS, layer_rows(results)),
+        table(LAYER_COLUMNS, layer_rows(results)),
         "</details>",
         f"<p><small>Written by cnxv2_mm {escape(__version__)}, command <code>cnxv2 analyze</code>.</small></p>",
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(parts)
-        + "\n</body>\n</html>\n"
-    )
+    return frame(title, "\n".join(parts))
 
 
 def describe(images: Images, size: int) -> str:
@@ -116,17 +90,6 @@ def _notes(columns: Sequence[str]) -> str:
     return f"<ul>{''.join(shown)}</ul>"
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "numbers") -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
-    table = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>"
-    return f'<div class="wide"><table class="{kind}">\n{table}\n</table></div>'
-
-
 def _section(plot: Plot) -> str:
     kind = "svg+xml" if plot.name.endswith(".svg") else "png"
-    data = base64.b64encode(plot.data).decode()
-    return (
-        f'<h2>{escape(plot.title)}</h2>\n<figure><img alt="{escape(plot.title)}" '
-        f'src="data:image/{kind};base64,{data}">\n<figcaption>{escape(plot.caption)}</figcaption></figure>'
-    )
+    return f"<h2>{escape(plot.title)}</h2>\n{figure(plot.title, plot.caption, kind, plot.data)}"

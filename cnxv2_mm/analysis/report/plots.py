@@ -1,22 +1,20 @@
-"""The plots. One curve or row for each checkpoint, in the same colour everywhere. The only file with matplotlib."""
+"""The plots. One curve or row for each checkpoint, in the same colour everywhere."""
 
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cnxv2_mm.analysis.report.layers import Layer
 from cnxv2_mm.analysis.report.measure import Measures
+from cnxv2_mm.web_page.plot_file import png, svg
 
 WIDTH = 10.0  # inches, which a page shows at 960 pixels
 DPI = 120
@@ -75,7 +73,7 @@ def draw_distance(results: Sequence[Measures]) -> Plot:
         "hidden layer of each block's MLP, averaged over the images. Healthy: near 0.5 (dotted), where channels are "
         "unrelated (as they are in a random network too), and no fall towards the last layers. Collapsed: near 0, "
         "where all channels show the same. Source: section 4 and figure 4 of ConvNeXt V2 (arXiv 2301.00808).",
-        _svg(figure),
+        svg(figure),
     )
 
 
@@ -98,7 +96,7 @@ def draw_activity(results: Sequence[Measures]) -> Plot:
         "or saturated (deviation over the cells at most 10 % of the mean) on an image, averaged over the images. "
         "Healthy: a few percent. Collapsed: many. Maps of very few cells, of small images, have more by chance. "
         "Source: section 4 of the paper, which gives no thresholds; these are ours.",
-        _svg(figure),
+        svg(figure),
     )
 
 
@@ -125,7 +123,7 @@ def draw_channel_maps(results: Sequence[Measures], image: np.ndarray) -> Plot:
         "Within a layer all maps have one scale of brightness. Healthy: maps that differ from each other. Collapsed: "
         "many maps that are dark all over (dead) or bright all over (saturated), or all alike. "
         "Source: figure 3 of the paper.",
-        _png(figure),
+        png(figure),
     )
 
 
@@ -155,7 +153,7 @@ def draw_selectivity(results: Sequence[Measures]) -> Plot:
         "general and selective channels; the paper's V2 has both after FCMAE, its V1 one narrow group. The index is "
         "too high where a class has few images, so compare networks on the same images only. "
         "Source: appendix C and figure 7 of the paper; index of Morcos et al., ICLR 2018.",
-        _svg(figure),
+        svg(figure),
     )
 
 
@@ -181,7 +179,7 @@ def draw_spectrum(results: Sequence[Measures]) -> Plot:
         "random network has that too, so look at k-NN as well. "
         "Collapsed: a cliff after a few values. Compare networks of the same width on the same images. "
         "Source: Garrido et al., RankMe, ICML 2023 (arXiv 2210.02885).",
-        _svg(figure),
+        svg(figure),
     )
 
 
@@ -210,7 +208,7 @@ def draw_reconstructions(results: Sequence[Measures]) -> Plot:
         "predicted up to the mean and the contrast of each patch, which are taken from the image, so judge the "
         "pattern inside of patches. Healthy: edges and textures go on into hidden patches; a loss below the "
         "patch-mean loss, that of painting each patch in its mean colour. Source: FCMAE, section 3 of the paper.",
-        _png(figure),
+        png(figure),
     )
 
 
@@ -287,17 +285,3 @@ def _plain(text: str) -> str:
 
 def _wrap(text: str) -> str:
     return "\n".join(map(_plain, textwrap.wrap(text, 20)))
-
-
-def _svg(figure: Figure) -> bytes:
-    """Return a drawing with outlines in place of letters: it needs no font."""
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "cnxv2_mm"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()

@@ -11,6 +11,7 @@ The files in reading order:
 - ``batch.py``: how many images a step has
 - ``schedule.py``: how long the training is
 - ``config_file.py``: the config
+- ``quiet_coco.py``: pycocotools without its prints
 - ``results.py``: the best weights and scores
 - ``model_card.py``: the model card
 - ``finetune.py``: all of it, in order

@@ -1,5 +1,6 @@
 """The config of a fine-tuning: the task's model and data, and what all tasks share."""
 
+from importlib.util import find_spec
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def write_config(
         schedule: How long the training is.
         command: What the user typed, for the comment at the beginning.
     """
-    text = _text(plan, best, batch_size, num_workers, schedule, command, folder.work.absolute())
+    text = _text(plan, best, batch_size, num_workers, schedule, command, RunFolder(folder.path.absolute()))
     write_whole(text.encode(), folder.config)
 
 
@@ -70,12 +71,12 @@ def trial_config(plan: Plan, best: Score, folder: Path) -> Config:
         folder: A folder for the config's file, which is temporary.
     """
     file = folder / "trial.py"
-    file.write_text(_text(plan, best, 1, 0, Schedule(1, 1, 1, 1, ""), "a trial", folder))
+    file.write_text(_text(plan, best, 1, 0, Schedule(1, 1, 1, 1, ""), "a trial", RunFolder(folder)))
     return load_config(str(file))
 
 
 def _text(
-    plan: Plan, best: Score, batch_size: int, num_workers: int, schedule: Schedule, command: str, work: Path
+    plan: Plan, best: Score, batch_size: int, num_workers: int, schedule: Schedule, command: str, folder: RunFolder
 ) -> str:
     description = (
         f"{plan.title} on {plan.data}\n"
@@ -83,7 +84,7 @@ def _text(
         "Run it again, or what you make of it: cnxv2 train THIS_FILE --work-dir another/folder"
     )
     sections = [
-        Section("What all names without a prefix mean, and where checkpoints and the log go.", _place(plan, work)),
+        Section("What all names without a prefix mean, and where checkpoints and the log go.", _place(plan, folder)),
         Section(plan.data_why, _data(plan, batch_size, num_workers)),
         Section(plan.model_why, {"model": dict(plan.model)}),
         Section(f"Learning rates: {plan.rates.why}", _rates(plan, batch_size)),
@@ -94,19 +95,21 @@ def _text(
         ),
         Section(
             f"The weights with the best {best.name} are kept beside the last ones. What is validated and kept are "
-            "weights averaged over the last iterations.",
-            _keeping(best, schedule),
+            "weights averaged over the last iterations. The page shows it all.",
+            _keeping(best, schedule, folder),
         ),
         *([Section("What this model needs besides.", dict(plan.extra))] if plan.extra else []),
     ]
     return config_text(description, [*plan.base, BASE], sections) + _TEST
 
 
-def _place(plan: Plan, work: Path) -> dict[str, Any]:
+def _place(plan: Plan, folder: RunFolder) -> dict[str, Any]:
     backends = [{"type": "LocalVisBackend"}]
+    if find_spec("tensorboard") is not None:
+        backends.append({"type": "TensorboardVisBackend"})
     return {
         "default_scope": plan.library,
-        "work_dir": str(work),
+        "work_dir": str(folder.work),
         "visualizer": {"type": plan.visualizer, "vis_backends": backends, "name": "visualizer"},
     }
 
@@ -161,7 +164,11 @@ def _length(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _keeping(best: Score, schedule: Schedule) -> dict[str, Any]:
+def _keeping(best: Score, schedule: Schedule, folder: RunFolder) -> dict[str, Any]:
     average = {"type": "EMAHook", "momentum": momentum(schedule.max_iters), "priority": "ABOVE_NORMAL"}
     checkpoint = {"interval": schedule.val_interval, "save_best": best.key, "rule": "greater"}
-    return {"default_hooks": {"checkpoint": checkpoint}, "custom_hooks": [average]}
+    pages = [
+        {"type": "cnxv2_mm.PredictionSheetHook"},
+        {"type": "cnxv2_mm.ReportPageHook", "page": str(folder.report)},
+    ]
+    return {"default_hooks": {"checkpoint": checkpoint}, "custom_hooks": [average, *pages]}

@@ -21,6 +21,7 @@ from cnxv2_mm.recipes.duration import format_duration, parse_duration
 from cnxv2_mm.recipes.finetuning.batch import choose_batch, choose_workers
 from cnxv2_mm.recipes.finetuning.config_file import learning_rate, mixed_precision, trial_config, write_config
 from cnxv2_mm.recipes.finetuning.model_card import write_model_card
+from cnxv2_mm.recipes.finetuning.quiet_coco import quiet_coco
 from cnxv2_mm.recipes.finetuning.results import best_scores, write_model
 from cnxv2_mm.recipes.finetuning.schedule import Schedule, choose_schedule
 from cnxv2_mm.recipes.finetuning.start import Start, find_start
@@ -41,7 +42,7 @@ class Finetuning:
         config: The config that was run, ``config.py`` of the run folder.
         model: The weights with the best score, ``model.pth``; with the config, or alone, mmdet's, mmseg's and
             mmpretrain's inferencers take it.
-        report: The page that shows the run. It may not exist if the config was changed by hand.
+        report: The page that shows the run.
         scores: The best scores on the validation images by name ('box AP', 'mIoU', 'top-1'), in [0, 1].
         classes: The names of the classes, in the order of the model's numbers.
         seconds: How long this call took.
@@ -123,7 +124,8 @@ def finetune(
         folder.claim(overwrite=overwrite)
         with _removed_after_error(folder):
             _prepare(TASKS[task], data, folder, network, wishes, seconds, epochs, command, console)
-    run_config_file(folder, resume=resume)
+    with quiet_coco():
+        run_config_file(folder, resume=resume)
     return _finish(TASKS[task], folder, started, console)
 
 
@@ -174,8 +176,8 @@ def _removed_after_error(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        folder.claim(overwrite=True)
-        with suppress(OSError):  # it has files of the user's
+        with suppress(OSError, ValueError):  # the folder has files of the user's, or cannot be written into
+            folder.claim(overwrite=True)
             folder.path.rmdir()
         raise
 
@@ -234,7 +236,7 @@ def _settings(plan: Plan, start: Start, trial: Trial, workers: int, schedule: Sc
 def _next_commands(folder: RunFolder, data: Path) -> list[str]:
     """Return what the user may type when the training has ended."""
     return [
-        f"cnxv2 predict {folder.path} {data} --out {folder.path / 'predictions'}",
+        f"cnxv2 predict {folder.path} {data if data.is_dir() else data.parent} --out {folder.path / 'predictions'}",
         f"cnxv2 test {folder.config} {folder.model}",
         f"cnxv2 train {folder.config} --work-dir {folder.path / 'by_hand'}",
     ]

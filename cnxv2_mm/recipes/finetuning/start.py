@@ -1,13 +1,11 @@
 """The network that a fine-tuning starts from: the folder of a pre-training, a published name, or a file."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
+from cnxv2_mm.checkpoints.metadata import read_metadata, stated_statistics
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.swap.network import Network, find_network
 from cnxv2_mm.swap.refusal import SwapRefused
@@ -85,7 +83,7 @@ def find_start(source: str) -> Start:
         raise ValueError(str(error).replace("checkpoint=", "--from ")) from None
     if network.num_stages < NUM_STAGES:
         raise ValueError(f"--from {source} has {network.num_stages} of the {NUM_STAGES} stages of a ConvNeXt")
-    mean, std, note = _statistics(path, network)
+    mean, std = _statistics(path, network)
     return Start(
         weights=weights,
         arguments=network.arguments,
@@ -93,7 +91,7 @@ def find_start(source: str) -> Start:
         depths=network.variant.depths,
         mean=mean,
         std=std,
-        notes=(*network.notes, *note),
+        notes=network.notes,
     )
 
 
@@ -111,34 +109,17 @@ def _encoder(folder: RunFolder) -> Path:
     )
 
 
-def _statistics(path: Path, network: Network) -> tuple[tuple[float, ...], tuple[float, ...], tuple[str, ...]]:
+def _statistics(path: Path, network: Network) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation of the images: those that the file states, or else what is known of it."""
-    stated = _metadata(path)
-    if stated is None:
-        mean, std = tuple(network.images.mean), tuple(network.images.std)
-        if network.in_channels not in (None, len(mean)):
-            raise ValueError(
-                f"{path} is for images of {network.in_channels} channels and does not say their mean and std: give the "
-                "folder of its pre-training"
-            )
-        return mean, std, ()
-    mean, std = stated
-    if network.in_channels not in (None, len(mean)):
-        raise ValueError(f"{path} states {len(mean)} means for images of {network.in_channels} channels")
-    return mean, std, (f"weights: mean and standard deviation of their images are in {path.name} itself",)
-
-
-def _metadata(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    if path.suffix != ".safetensors" or not path.is_file():
-        return None
     try:
-        with safe_open(path, framework="pt") as file:
-            stated = file.metadata() or {}
-        if not {"mean", "std"} <= stated.keys():
-            return None
-        mean, std = (tuple(float(number) for number in json.loads(stated[key])) for key in ("mean", "std"))
-    except (SafetensorError, ValueError, TypeError) as error:
-        raise ValueError(f"{path}: mean and std in its metadata cannot be read ({error})") from None
-    if len(mean) != len(std) or not all(number > 0 for number in std):
-        raise ValueError(f"{path}: mean {mean} and std {std} in its metadata do not belong together")
+        stated = stated_statistics(read_metadata(path))
+    except ValueError as error:
+        raise ValueError(f"--from {path}: {error}") from None
+    mean, std = stated or (tuple(network.images.mean), tuple(network.images.std))
+    if network.in_channels not in (None, len(mean)):
+        known = "states" if stated else "does not state its own, and ImageNet has"
+        raise ValueError(
+            f"--from {path} {known} {len(mean)} means for images of {network.in_channels} channels: give the folder of "
+            "its pre-training"
+        )
     return mean, std

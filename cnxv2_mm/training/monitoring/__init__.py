@@ -7,6 +7,7 @@ hooks changes the training: its losses are the same with and without them, bit b
 - ``held_out_images.py``: these images, or those of the validation, with fixed masks
 - ``undisturbed.py``: a measure leaves the training's modes, gradients and random numbers as they were
 - ``periodic.py``: when the hooks below look at them
+- ``show_picture.py``: a picture for every place that the visualizer writes to
 - ``reconstruction_sheet.py``: a picture of what the model paints
 - ``feature_probe.py``: loss, rank, cosine distance and k-NN of them
 - ``collapse.py``: when features have collapsed

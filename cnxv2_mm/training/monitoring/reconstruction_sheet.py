@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import is_main_process
 from mmengine.runner import Runner
-from mmengine.visualization.vis_backend import MLflowVisBackend
 from torch import Tensor, nn
 
 from cnxv2_mm.masking import enlarge
 from cnxv2_mm.registry import HOOKS
 from cnxv2_mm.training.monitoring.held_out_images import pre_trained_model
 from cnxv2_mm.training.monitoring.periodic import PeriodicHook
+from cnxv2_mm.training.monitoring.show_picture import show_picture
 
 _GREY = 0.5  # of what is hidden, between black and white
 _GAP = 4  # pixels, white
@@ -69,7 +68,7 @@ class ReconstructionSheetHook(PeriodicHook):
             seen = enlarge(visible, model.patch_size).unsqueeze(1)  # (N, 1, height, width)
             image, paint = self._to_range(model.data_preprocessor, images, whole)
             columns += list(zip(image, torch.where(seen, image, image.new_tensor(_GREY)), paint, strict=True))
-        _show(runner, sheet(columns), step)
+        show_picture(runner, "reconstruction", sheet(columns), step)
 
     def _to_range(self, preprocessor: nn.Module, images: Tensor, painted: Tensor) -> tuple[Tensor, Tensor]:
         """Return the channels shown of images and of what is painted, (N, 3, height, width) each, in [0, 1]."""
@@ -83,17 +82,6 @@ class ReconstructionSheetHook(PeriodicHook):
         shown = ((x - low) / (high - low) for x in (images, painted))
         first, second = (x.clamp(0, 1).nan_to_num(0.0) for x in shown)
         return first, second
-
-
-def _show(runner: Runner, picture: np.ndarray[Any, np.dtype[np.uint8]], step: int) -> None:
-    """Hand a picture to every backend of the visualizer, as its ``add_image`` does, to MLflow by another name.
-
-    MLflow takes the name for that of a file: without an ending it fails (mmengine issue 1681).
-    """
-    if is_main_process():
-        for backend in runner.visualizer._vis_backends.values():
-            as_file = isinstance(backend, MLflowVisBackend)
-            backend.add_image(f"reconstruction_{step}.png" if as_file else "reconstruction", picture, step)
 
 
 def sheet(columns: Sequence[Sequence[Tensor]]) -> np.ndarray[Any, np.dtype[np.uint8]]:

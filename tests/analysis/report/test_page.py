@@ -1,46 +1,19 @@
 """The page is whole HTML, needs nothing from outside, and shows every table and plot."""
 
-import base64
-from html.parser import HTMLParser
-
 from cnxv2_mm.analysis.report.page import describe, write_page
 from cnxv2_mm.analysis.report.plots import Plot
 from cnxv2_mm.analysis.report.results import summary
+from tests.web_page.reader import Reader
 
-VOID = {"meta", "img"}
 PLOTS = [Plot("a.svg", "Title & more", "How to <read> it", b"<svg/>"), Plot("b.png", "Second", "Caption", b"png")]
-
-
-class Reader(HTMLParser):
-    """Collects what a browser would: fails on tags that do not match."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.attributes, self.texts = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.attributes += [(tag, *attribute) for attribute in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.texts.append(data)
 
 
 def test_the_page(results, images):
     text = write_page(results, images, 64, PLOTS)
-    reader = Reader()
-    reader.feed(text)
-    reader.close()
-    assert reader.open == []
+    reader = Reader(text)
     assert "http" not in text.replace("http-equiv", "")
     assert not [a for a in reader.attributes if a[1] in ("href", "srcset", "action", "data")]
-    sources = [value for _, name, value in reader.attributes if name == "src"]
-    assert [base64.b64decode(source.partition("base64,")[2]) for source in sources] == [b"<svg/>", b"png"]
-    assert [source[:20] for source in sources] == ["data:image/svg+xml;b", "data:image/png;base6"]
+    assert reader.pictures() == [("svg+xml", b"<svg/>"), ("png", b"png")]
     columns, rows = summary(results)
     escaped = ("V1 <$x$>", "Title & more", "How to <read> it")
     for cell in (*columns, *rows[0], *rows[1], *escaped, results[0].source.checkpoint):

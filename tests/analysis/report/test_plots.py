@@ -15,7 +15,7 @@ from cnxv2_mm.analysis.report.images import read_pixels
 def figures(monkeypatch):
     """The figures that are saved, in order."""
     saved = []
-    for save in ("_svg", "_png"):
+    for save in ("svg", "png"):
         original = getattr(plots, save)
         monkeypatch.setattr(plots, save, lambda figure, original=original: (saved.append(figure), original(figure))[1])
     return saved

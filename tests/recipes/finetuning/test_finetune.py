@@ -39,7 +39,9 @@ def losses(work):
 
 def test_what_a_run_leaves(ended):
     folder = ended.config.parent
-    assert {"config.py", "settings.json", "model.pth", "README.md", "data", "run"} <= {p.name for p in folder.iterdir()}
+    assert {"config.py", "settings.json", "model.pth", "README.md", "report.html", "data", "run"} <= {
+        p.name for p in folder.iterdir()
+    }
     assert {path.name for path in (folder / "data").iterdir()} == {
         "train.json",
         "val.json",

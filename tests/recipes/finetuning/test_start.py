@@ -41,7 +41,7 @@ def test_a_file_that_says_nothing_of_its_images(tmp_path):
     [
         ({"mean": "[1, 2]", "std": "[1, 2]"}, "states 2 means for images of 3 channels"),
         ({"mean": "[1, 2, 3]", "std": "[1, 0, 1]"}, "do not belong together"),
-        ({"mean": "1, 2, 3", "std": "[1, 1, 1]"}, "cannot be read"),
+        ({"mean": "1, 2, 3", "std": "[1, 1, 1]"}, "no list of numbers"),
     ],
 )
 def test_metadata_that_is_wrong(tmp_path, metadata, text):

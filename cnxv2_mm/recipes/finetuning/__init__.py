@@ -5,6 +5,8 @@ The files in reading order:
 - ``start.py``: the network and the weights to start from
 - ``task.py``: what a task says of itself, and the plan that it makes for its data
 - ``detector_sizes.py``, ``detection.py``: the task 'detect'
+- ``segmenter_sizes.py``, ``segmentation.py``: the task 'segment'
+- ``classification.py``: the task 'classify'
 - ``tasks.py``: the tasks by name
 - ``batch.py``: how many images a step has
 - ``schedule.py``: how long the training is

@@ -123,7 +123,7 @@ def _data(plan: Plan, batch_size: int, num_workers: int) -> dict[str, Any]:
             "dataset": dict(plan.train_dataset),
         },
         "val_dataloader": {
-            "batch_size": 1,
+            "batch_size": plan.val_batch_size,
             "num_workers": min(num_workers, 2),
             **persistent,
             "sampler": {"type": "DefaultSampler", "shuffle": False},

@@ -94,6 +94,7 @@ class Plan:
         images_why: Why so many.
         settings: The task's own decisions, for the table.
         batch_sizes: Numbers of images in a step to choose from, the smallest first, each at most twice the one before.
+        val_batch_size: Number of images that are validated at a time; above 1 where all have one size.
         findings: What was found in the data and is not fatal.
         extra: Further names of the config: ``model_wrapper_cfg``, ``find_unused_parameters`` and their like.
     """
@@ -117,6 +118,7 @@ class Plan:
     images_why: str
     settings: tuple[Setting, ...]
     batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16)
+    val_batch_size: int = 1
     findings: tuple[Finding, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,6 +1,8 @@
 """The tasks of ``cnxv2 finetune`` by name."""
 
+from cnxv2_mm.recipes.finetuning.classification import Classification
 from cnxv2_mm.recipes.finetuning.detection import Detection
+from cnxv2_mm.recipes.finetuning.segmentation import Segmentation
 from cnxv2_mm.recipes.finetuning.task import Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (Detection(),)}
+TASKS: dict[str, Task] = {task.name: task for task in (Detection(), Segmentation(), Classification())}

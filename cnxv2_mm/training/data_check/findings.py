@@ -24,6 +24,13 @@ def some(things: Iterable[Any], most: int = 5) -> str:
     return ", ".join(map(str, things[:most])) + more
 
 
+def refuse(findings: Iterable[Finding]) -> None:
+    """Raise a ValueError if a training cannot start: one line for each finding that is fatal."""
+    fatal = [finding.text for finding in findings if finding.fatal]
+    if fatal:
+        raise ValueError("\n".join(fatal))
+
+
 def unreadable(files: Sequence[Path]) -> Iterable[Finding]:
     """Yield which files do not exist, and which are empty. 100 000 files on a local disk take 0.5 seconds."""
     sizes = {file: file.stat().st_size if file.exists() else None for file in files}

@@ -1,4 +1,6 @@
-from cnxv2_mm.training.data_check.findings import some, unreadable
+import pytest
+
+from cnxv2_mm.training.data_check.findings import Finding, refuse, some, unreadable
 
 
 def test_some_of_many():
@@ -19,3 +21,9 @@ def test_files_are_counted_and_the_first_ones_named(tmp_path):
     assert missing.fatal
     assert empty.fatal
     assert list(unreadable(files[-1:])) == []
+
+
+def test_only_fatal_findings_are_refused():
+    refuse([Finding("unusual")])
+    with pytest.raises(ValueError, match=r"^wrong\nworse$"):
+        refuse([Finding("unusual"), Finding("wrong", fatal=True), Finding("worse", fatal=True)])

@@ -15,7 +15,7 @@ from tests.test_structure import ROOT
 from tests.tools.conftest import TOOLS
 from tools import pretrain
 
-OPTIONS = ["--arch", "atto", "--size", "64", "--epochs", "40"]
+OPTIONS = ["--arch", "atto", "--size", "64", "--epochs", "16"]
 
 
 def start(folder, *arguments):
@@ -30,7 +30,9 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(tmp_path):
     images = write_images(tmp_path / "images", 10)
     last = tmp_path / "killed" / "run" / "last_checkpoint"
     with start(tmp_path, images, "--out", "killed", *OPTIONS) as process:
-        while not (last.is_file() and last.read_text().endswith(("_6.pth", "_8.pth", "_10.pth", "_12.pth"))):
+        while not (
+            last.is_file() and last.read_text().endswith(("_3.pth", "_4.pth", "_5.pth", "_6.pth", "_7.pth", "_8.pth"))
+        ):
             assert process.poll() is None, process.stdout.read()
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
@@ -70,10 +72,19 @@ def test_mistakes_are_one_line_and_leave_nothing(tmp_path, monkeypatch, argument
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     images = write_images(tmp_path / "images", 3)
-    with start(tmp_path, images, "--out", "/proc/run", *OPTIONS) as process:
+    with pytest.raises(NotADirectoryError, match=r"^--out '.*run': .*00\.png is a file, choose another --out\.$"):
+        pretrain.main([str(images), "--out", str(images / "00.png" / "run"), *OPTIONS])
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as of a disk that is read only; tests may be root
+    with pytest.raises(PermissionError, match=r"^--out '.*run': .* is not writable, choose another --out\.$"):
+        pretrain.main([str(images), "--out", str(tmp_path / "run"), *OPTIONS])
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_error_of_the_command_is_printed_without_a_traceback(tmp_path):
+    with start(tmp_path, "absent", *OPTIONS) as process:
         shown = process.communicate()[0]
     assert process.returncode == 1
-    assert shown.startswith("pretrain: --out")
+    assert shown.splitlines()[0].startswith("pretrain: the folder of images ")
     assert "Traceback" not in shown

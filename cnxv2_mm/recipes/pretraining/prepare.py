@@ -240,7 +240,8 @@ def _why_arch(request: Request, by_weights: bool) -> str:
 def _why_batch(trial: Trial, num_train: int) -> str:
     if trial.batch_size >= num_train:
         return "all images"
-    return f"as many steps as possible, from 16 images on; needs {trial.memory / 2**30:.1f} GiB"
+    needs = f"; needs {trial.memory / 2**30:.1f} GiB" if trial.memory >= 2**27 else ""
+    return f"leaves many steps; fewer than 16 images compute slowly{needs}"
 
 
 def _numbers(plan: Plan) -> str:

@@ -83,16 +83,16 @@ def test_the_same_command_has_the_same_weights_and_starts_from_an_encoder(traine
 
 
 def test_a_folder_that_holds_a_run_is_refused(trained, images):
-    out, before = trained.config.parent, trained.encoder.read_bytes()
+    out, before = trained.config.parent, load_file(trained.encoder)
     with pytest.raises(ValueError, match=r"holds a run already: go on with it by --resume"):
         pretrain(images, out=out, **OPTIONS)
     with pytest.raises(ValueError, match=r"--size is 96, and was 64\. Leave them out"):
         pretrain(images, out=out, size=96, resume=True)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         pretrain(images / "absent", out=out, overwrite=True)
-    assert trained.encoder.read_bytes() == before
+    assert equal(load_file(trained.encoder), before)
     assert pretrain(images, out=out, resume=True).loss_last == trained.loss_last
-    assert trained.encoder.read_bytes() == before
+    assert equal(load_file(trained.encoder), before)
 
 
 def test_a_run_that_was_interrupted_before_its_training_starts_anew(images, tmp_path):

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from numbers import Real
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -15,16 +16,23 @@ from cnxv2_mm.recipes.duration import format_duration
 
 # Seconds between lines where there is no terminal to redraw.
 _LINE_INTERVAL = 10.0
-# What the hooks and evaluators measure -> what it is called on the terminal. Others have their own names.
+# What the hooks and evaluators measure -> what it is called on the terminal. Others are shown only where none of these
+# is there, by their own names.
 _NAMES = {
     "held_out/loss": "held-out loss",
     "held_out/rank_me": "RankMe",
     "held_out/cosine_distance": "feature distance",
     "held_out/knn": "k-NN accuracy",
     "coco/bbox_mAP": "box AP",
+    "coco/bbox_mAP_50": "box AP50",
     "coco/segm_mAP": "mask AP",
-    "accuracy/top1": "top-1 accuracy",
+    "coco/segm_mAP_50": "mask AP50",
+    "accuracy/top1": "top-1 accuracy in percent",
+    "mIoU": "mIoU in percent",
+    "aAcc": "pixel accuracy in percent",
 }
+# What mmengine says in every run, to developers.
+_NOT_FOR_USERS = ("deprecated", "The prefix is not set in metric class")
 _HELD_OUT = ("held_out/loss", "held_out/rank_me", "held_out/cosine_distance", "held_out/knn")
 
 
@@ -53,7 +61,7 @@ class TerminalRunner(Runner):
 
 
 class _Warnings(logging.Handler):
-    """Prints warnings and errors, but for those of a library about its own future, which no user can act on."""
+    """Prints warnings and errors, but for those of a library to developers, which no user can act on."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.WARNING)
@@ -61,7 +69,7 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
-        if "deprecated" not in text:
+        if not any(part in text for part in _NOT_FOR_USERS):
             self._console.print(text, soft_wrap=True)
 
 
@@ -149,7 +157,7 @@ class ProgressHook(Hook):
         return 0 if history is None else len(history.data[0])
 
     def _print(self, when: str, numbers: dict[str, float]) -> None:
-        shown = [
-            f"{_NAMES.get(name, name)} {value:.4g}" for name, value in numbers.items() if isinstance(value, int | float)
-        ]
+        values = {name: value for name, value in numbers.items() if isinstance(value, Real)}  # numpy's, too
+        known = {name: value for name, value in values.items() if name in _NAMES}
+        shown = [f"{_NAMES.get(name, name)} {value:.4g}" for name, value in (known or values).items()]
         self._console.print(f"{when}: {', '.join(shown)}", soft_wrap=True)

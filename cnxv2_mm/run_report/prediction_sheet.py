@@ -1,4 +1,4 @@
-"""What a model finds in the first images of the validation, beside the truth: again after every validation."""
+"""What a model finds in some images of the validation, beside the truth: again after every validation."""
 
 import math
 from collections.abc import Sequence
@@ -28,8 +28,9 @@ class PredictionSheetHook(Hook):
     """Gives the visualizer a picture after each validation, ``predictions``: pairs of truth and prediction.
 
     On the left of a pair is an image with what its labels say, on the right with what the model finds. For models of
-    mmdet, mmseg and mmpretrain: boxes and masks, label maps, classes. The outputs of the validation itself are drawn,
-    and its numbers stay the same. Of several processes the first one draws, of the images that it has.
+    mmdet, mmseg and mmpretrain: boxes and masks, label maps, classes. The images are spread evenly over the validation,
+    since class folders are read one class after another. The outputs of the validation itself are drawn, and its numbers
+    stay the same. Of several processes the first one draws, of the images that it has.
 
     Images are read again from their files. Of files with more or fewer than three channels, or whose values are no
     bytes, the first channels are drawn, between their smallest and largest value.
@@ -52,15 +53,20 @@ class PredictionSheetHook(Hook):
     def before_val_epoch(self, runner: Runner) -> None:
         """Begin with an empty sheet."""
         self._pairs = []
+        self._seen = 0
+        self._wanted = _spread(len(runner.val_dataloader.sampler), self.num_images)
 
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Sequence[Any] | None = None
     ) -> None:
-        """Draw the images of the batch, until there are enough."""
+        """Draw the wanted images of the batch."""
         if not is_main_process():
             return
         classes = (getattr(runner.val_dataloader.dataset, "metainfo", None) or {}).get("classes", ())
-        for sample in (outputs or ())[: self.num_images - len(self._pairs)]:
+        for sample in outputs or ():
+            self._seen += 1
+            if self._seen - 1 not in self._wanted:
+                continue
             try:
                 image = _image_of(sample)
                 self._pairs.append((draw_truth(image, sample, classes), draw_prediction(image, sample, classes)))
@@ -77,6 +83,12 @@ class PredictionSheetHook(Hook):
         if not self._warned:
             runner.logger.warning(f"PredictionSheetHook leaves images out that it cannot draw, such as: {error}")
             self._warned = True
+
+
+def _spread(total: int, number: int) -> frozenset[int]:
+    """Return ``number`` of the positions 0 to ``total`` - 1 at equal distances; all, if there are no more."""
+    number = min(number, total)
+    return frozenset((2 * i + 1) * total // (2 * number) for i in range(number))
 
 
 def sheet(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 import re
 from io import StringIO
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -60,3 +62,15 @@ def test_a_bar_on_a_terminal_ends_with_an_error_too(tmp_path, png_folder):
     hook.close()
     assert re.search(r"step 1 of 10, loss 0\.500, .* left", console.file.getvalue())
     assert not hook._bar.live.is_started
+
+
+def test_a_validation_shows_what_people_know():
+    """Numbers of numpy's own types, as mmseg gives them; of mmdet's many numbers those with names for people."""
+    console = Console(file=StringIO(), width=120)
+    hook = ProgressHook(console)
+    run = SimpleNamespace(iter=40)
+    hook.after_val_epoch(run, {"mIoU": np.float32(12.5), "mFscore": np.float32(3.0)})
+    hook.after_val_epoch(run, {"coco/bbox_mAP": 0.25, "coco/bbox_mAP_copypaste": "0.25 0.5", "coco/bbox_mAP_s": -1})
+    hook.after_val_epoch(run, {"score": 7})
+    shown = console.file.getvalue().splitlines()
+    assert shown == ["step 40: mIoU in percent 12.5", "step 40: box AP 0.25", "step 40: score 7"]

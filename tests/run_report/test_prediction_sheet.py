@@ -1,6 +1,7 @@
 """The sheet shows what the drawing of a single image shows, and the validation's numbers stay as they are."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -86,6 +87,20 @@ def test_of_several_processes_the_first_one_draws(tmp_path, monkeypatch):
     write_class_folders(tmp_path)
     build_runner(runs.task("classification", tmp_path, [SHEET])).train()
     assert pictures(tmp_path) == {}
+
+
+def test_the_images_are_spread_over_the_validation(monkeypatch):
+    """Of eight images in batches of three, the middles of the halves: number 2 and number 6."""
+    monkeypatch.setattr(prediction_sheet, "_image_of", lambda sample: sample)
+    for name in ("draw_truth", "draw_prediction"):
+        monkeypatch.setattr(prediction_sheet, name, lambda image, sample, classes: image)
+    loader = SimpleNamespace(sampler=range(8), dataset=SimpleNamespace(metainfo={}))
+    runner, hook = SimpleNamespace(val_dataloader=loader), PredictionSheetHook(num_images=2)
+    for _ in range(2):  # in each validation
+        hook.before_val_epoch(runner)
+        for start in (0, 3, 6):
+            hook.after_val_iter(runner, start, outputs=list(range(start, min(start + 3, 8))))
+        assert [truth for truth, _ in hook._pairs] == [2, 6]
 
 
 def test_errors():

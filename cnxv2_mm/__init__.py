@@ -70,8 +70,8 @@ __all__ = [
     "WarmupCosineLR",
     "__version__",
     "convnext_blocks",
-    "load_backbone",
     "finetune",
+    "load_backbone",
     "pretrain",
 ]
 

@@ -29,8 +29,8 @@ class PredictionSheetHook(Hook):
 
     On the left of a pair is an image with what its labels say, on the right with what the model finds. For models of
     mmdet, mmseg and mmpretrain: boxes and masks, label maps, classes. The images are spread evenly over the validation,
-    since class folders are read one class after another. The outputs of the validation itself are drawn, and its numbers
-    stay the same. Of several processes the first one draws, of the images that it has.
+    since class folders are read one class after another. The outputs of the validation itself are drawn, and its
+    numbers stay the same. Of several processes the first one draws, of the images that it has.
 
     Images are read again from their files. Of files with more or fewer than three channels, or whose values are no
     bytes, the first channels are drawn, between their smallest and largest value.

@@ -29,6 +29,28 @@ def write(name):
         file.write(block.replace("cnxv2_mm::", f"{ROOT}/configs/"))  # where it lies, installed or not
 
 
+def names_of_settings(lines):
+    """The first column of the table that the command prints."""
+    table = lines[: lines.index("")]
+    return [line[:13].strip() for line in table if line[:13].strip()]
+
+
+def test_the_command_at_the_beginning(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write("make_images.py")
+    runpy.run_path("make_images.py")
+    (command,) = re.findall(r"```bash\ncnxv2 pretrain (.*)\n", PAGES["pretrain"])
+    load_tool("pretrain").main([*command.split(), "--size", "64", "--epochs", "1"])
+    shown = capsys.readouterr().out.splitlines()
+    (output,) = re.findall(r"```\n(setting .*?)```", PAGES["pretrain"], flags=re.DOTALL)
+    assert names_of_settings(output.splitlines()) == names_of_settings(shown) != []
+    assert output.splitlines()[-4:] == shown[-4:]
+    folder = tmp_path / "work_dirs" / "pretrain_my_images"
+    (table,) = re.findall(r"then holds:\n\n(.*?)\n\n", PAGES["pretrain"].split("## 1.")[0], flags=re.DOTALL)
+    for name in re.findall(r"^\| `([\w./]+)`", table, flags=re.MULTILINE):
+        assert (folder / name).exists(), name
+
+
 def test_pre_training_and_a_detector_that_starts_from_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("make_images.py", "my_pretraining.py", "my_retinanet.py"):
@@ -153,11 +175,11 @@ def test_the_table_of_sizes(arch):
     assert f"| `{arch}` | {count:.1f} M | {', '.join(map(str, backbone.channels))} |" in PAGES["pretrain"]
 
 
-@pytest.mark.parametrize("tool", ["train", "test"])
+@pytest.mark.parametrize("tool", ["train", "test", "pretrain"])
 def test_the_table_of_options_is_complete(tool, capsys):
     with pytest.raises(SystemExit):
         load_tool(tool).parse_args(["--help"])
     options = set(re.findall(r"^  (--[a-z][\w-]*)", capsys.readouterr().out, flags=re.MULTILINE))
     assert len(options) > 8
     own = {"--launcher", "--local_rank", "--wait-time"}  # set by scripts; seconds of a window
-    assert options - own <= set(re.findall(r"`(--[a-z][a-z-]*)", PAGES["train"]))
+    assert options - own <= set(re.findall(r"`(--[a-z][a-z-]*)", "".join(PAGES.values())))

@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def short(path: Path) -> str:
 
 def _look(folder: Path, console: Console) -> Survey:
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         line = bar.add_task("opening every image")
         return survey(folder, lambda done, total: bar.update(line, completed=done, total=total))
 
@@ -123,7 +123,7 @@ def _decide(run: RunFolder, request: Request, found: Survey, command: str, conso
         command=command,
     )
     num_train, num_held_out = split(len(found.files))
-    with console.status("trying a few steps, to see how long one takes"):
+    with console.status("trying a few steps") if console.is_terminal else nullcontext():
         trial, workers = _try(plan, request, num_train)
     schedule = choose_length(
         num_train=num_train,

@@ -108,7 +108,7 @@ def _place(plan: Plan, folder: RunFolder) -> dict[str, Any]:
     return {
         "default_scope": plan.library,
         "work_dir": str(folder.work),
-        "visualizer": {"type": plan.visualizer, "vis_backends": backends, "name": "visualizer"},
+        "visualizer": {"type": plan.visualizer, "vis_backends": backends},
     }
 
 

@@ -46,7 +46,7 @@ class Classification:
 
     name = "classify"
     summary = "a class for each image: a folder of images for each class"
-    scores = (Score("top-1", "accuracy/top1", 100.0),)
+    scores: tuple[Score, ...] = (Score("top-1", "accuracy/top1", 100.0),)
 
     def plan(self, data: Path, out: Path, start: Start, wishes: Wishes, step: Step) -> Plan:
         """Read folders of classes and choose a classifier for them; see :meth:`.task.Task.plan`."""

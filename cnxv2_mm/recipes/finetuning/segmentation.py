@@ -36,7 +36,7 @@ class Segmentation:
 
     name = "segment"
     summary = "a class for each pixel: images and label maps"
-    scores = (Score("mIoU", "mIoU", 100.0), Score("pixel accuracy", "aAcc", 100.0))
+    scores: tuple[Score, ...] = (Score("mIoU", "mIoU", 100.0), Score("pixel accuracy", "aAcc", 100.0))
 
     def plan(self, data: Path, out: Path, start: Start, wishes: Wishes, step: Step) -> Plan:
         """Read images and label maps and choose a segmenter for them; see :meth:`.task.Task.plan`."""

@@ -40,6 +40,6 @@ def test_a_mistake_is_one_line(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
     message, hint = done.stderr.strip().splitlines()[-2:]
-    assert message.startswith("finetune: --from 'convnextv2_tiny_fcma' is no file here")
+    assert message.startswith("finetune: weight 'convnextv2_tiny_fcma' is unknown; did you mean convnextv2_tiny_fcmae?")
     assert hint == "(--traceback shows where this arose.)"
     assert list(tmp_path.iterdir()) == [tmp_path / "data"]

@@ -92,7 +92,7 @@ def make_part(
     known = {category["id"] for category in part.categories}
     used = {image["id"] for image in part.images}
     annotations = [a for a in annotations if a["image_id"] in used and a["category_id"] in known]
-    part.findings += check_boxes(file, part.images, annotations)
+    part.findings += check_boxes(file, part.images, annotations) if annotations else ()
     by_id = {image["id"]: (image["width"], image["height"]) for image in part.images}
     part.annotations = [a for a in annotations if kind_of_box(a, *by_id[a["image_id"]]) in (None, "beyond")]
     _number(part)

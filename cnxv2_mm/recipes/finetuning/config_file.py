@@ -19,6 +19,7 @@ BASE = "cnxv2_mm::_base_/finetune.py"
 _WARMUP_SHARE = 0.05
 # The averaged weights are those of the last twentieth of a training, which has few steps anyway.
 _AVERAGED_SHARE = 0.05
+_LARGEST_MOMENTUM = 0.5  # mmengine wants it below 1
 _TEST = """
 # `cnxv2 test`, `cnxv2 predict` and the libraries' inferencers read these.
 test_dataloader = val_dataloader
@@ -32,11 +33,8 @@ def learning_rate(plan: Plan, batch_size: int) -> float:
 
 
 def momentum(max_iters: int) -> float:
-    """Return the share of the newest weights in the averaged ones (EMA): one in a twentieth of the iterations.
-
-    mmengine takes no share of 1: in a try of a few iterations it is a half.
-    """
-    return float(f"{min(0.5, 1 / (_AVERAGED_SHARE * max_iters)):.3g}")
+    """Return the share of the newest weights in the averaged ones (EMA): one in a twentieth of the iterations."""
+    return float(f"{min(_LARGEST_MOMENTUM, 1 / (_AVERAGED_SHARE * max_iters)):.3g}")
 
 
 def mixed_precision() -> str | None:
@@ -110,7 +108,7 @@ def _place(plan: Plan, folder: RunFolder) -> dict[str, Any]:
     return {
         "default_scope": plan.library,
         "work_dir": str(folder.work),
-        "visualizer": {"type": plan.visualizer, "vis_backends": backends, "name": "visualizer"},
+        "visualizer": {"type": plan.visualizer, "vis_backends": backends},
     }
 
 

@@ -62,13 +62,12 @@ class Detection:
                 "type": "CocoMetric",
                 "ann_file": str(coco.val),
                 "metric": ["bbox", "segm"] if coco.masks else ["bbox"],
+                "metric_items": ["mAP", "mAP_50", "mAP_75"],
             },
             classes=coco.classes,
             num_train=coco.num_train,
             num_val=coco.num_val,
-            rates=Rates(
-                lr, _BATCH, layer_decay, f"{source}; for {_BATCH} images, times the root of the ratio for others"
-            ),
+            rates=Rates(lr, _BATCH, layer_decay, source),
             images_to_see=to_see,
             images_why=f"{_LEAST_TO_SEE} images or {_LEAST_EPOCHS} epochs, what is more; {_MOST_EPOCHS} epochs at most",
             settings=(
@@ -77,7 +76,11 @@ class Detection:
                 Setting(
                     "mirrored images", "yes" if wishes.flip else "no", "--no-flip" if not wishes.flip else "default"
                 ),
-                Setting("distorted colours", "yes" if few else "no", f"fewer than {_FEW_IMAGES} images, or not"),
+                Setting(
+                    "distorted colours",
+                    "yes" if few else "no",
+                    f"{'fewer' if few else 'not fewer'} than {_FEW_IMAGES} images",
+                ),
                 Setting("drop path", f"{drop_path:g}", source),
             ),
             batch_sizes=_batch_sizes(coco.num_train),

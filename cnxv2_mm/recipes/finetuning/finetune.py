@@ -221,7 +221,11 @@ def _settings(plan: Plan, start: Start, trial: Trial, workers: int, schedule: Sc
         Setting("batch size", f"{trial.batch_size} images", f"{per_image:.0f} MiB an image on {machine}"),
         Setting("precision", precision or "float32", "the GPU has it" if precision else "no GPU that has bfloat16"),
         Setting("workers", str(workers), "as many as keep the device busy, one for each other core at most"),
-        Setting("learning rate", f"{learning_rate(plan, trial.batch_size):g}", plan.rates.why),
+        Setting(
+            "learning rate",
+            f"{learning_rate(plan, trial.batch_size):g}",
+            f"{plan.rates.lr:g} for {plan.rates.batch_size} images, times the root of the ratio; {plan.rates.why}",
+        ),
         Setting("layer decay", f"{plan.rates.layer_decay:g}", plan.rates.why),
         Setting("iterations", f"{schedule.max_iters} ({schedule.epochs:.3g} epochs)", schedule.why),
         Setting("validations", str(schedule.validations), f"every {schedule.val_interval} iterations"),

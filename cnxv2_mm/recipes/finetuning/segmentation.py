@@ -61,11 +61,9 @@ class Segmentation:
             classes=maps.classes,
             num_train=number,
             num_val=maps.val.number,
-            rates=Rates(
-                lr, _BATCH, layer_decay, f"{source}; for {_BATCH} images, times the root of the ratio for others"
-            ),
+            rates=Rates(lr, _BATCH, layer_decay, source),
             images_to_see=to_see,
-            images_why=f"{_LEAST_TO_SEE} images or {_EPOCHS} epochs, whichever is more; {_MOST_TO_SEE} images at most",
+            images_why=f"{_LEAST_TO_SEE} images or {_EPOCHS} epochs, what is more; {_MOST_TO_SEE} images at most",
             settings=(
                 Setting(
                     "validation images",

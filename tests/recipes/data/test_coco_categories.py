@@ -29,6 +29,7 @@ def labels_of_mmdet(part, tmp_path):
     file.write_text(json.dumps(told))
     names = tuple(category["name"] for category in part.categories)
     settings = {"type": "CocoDataset", "ann_file": str(file), "metainfo": {"classes": names}, "pipeline": []}
+    settings["data_prefix"] = {"img": ""}
     with DefaultScope.overwrite_default_scope("mmdet"):
         return names, [i["bbox_label"] for sample in DATASETS.build(settings) for i in sample["instances"]]
 

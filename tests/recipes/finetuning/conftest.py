@@ -19,7 +19,7 @@ EPOCHS = 1.6
 
 
 def write_encoder(file: Path, metadata: dict[str, str] | None = None) -> Path:
-    torch.manual_seed(0)
+    torch.manual_seed(7)
     backbone = ConvNeXtV2(ARCH, out_indices=(0, 1, 2, 3))
     tensors = {f"backbone.{name}": tensor for name, tensor in backbone.state_dict().items()}
     stated = {"mean": json.dumps(MEAN), "std": json.dumps(STD)} if metadata is None else metadata

@@ -43,7 +43,7 @@ def test_the_amount_of_data_decides_where_the_user_does_not():
 def test_without_a_gpu_two_hours_but_ten_epochs():
     assert choose_schedule(**FACTS | {"on_cpu": True}).max_iters == 4000  # 20 minutes
     slow = choose_schedule(**FACTS | {"on_cpu": True, "seconds_per_step": 4.0})
-    assert 0.9 * 7200 < slow.seconds <= 7200
+    assert 0.9 * 7200 < slow.seconds < 1.01 * 7200
     slower = choose_schedule(**FACTS | {"on_cpu": True, "seconds_per_step": 40.0})
     assert slower.epochs == 10
     assert "without a GPU" in slower.why

@@ -46,7 +46,7 @@ class Classification:
 
     name = "classify"
     summary = "a class for each image: a folder of images for each class"
-    scores = (Score("top-1", "accuracy/top1", 100.0),)
+    scores: tuple[Score, ...] = (Score("top-1", "accuracy/top1", 100.0),)
 
     def plan(self, data: Path, out: Path, start: Start, wishes: Wishes, step: Step) -> Plan:
         """Read folders of classes and choose a classifier for them; see :meth:`.task.Task.plan`."""
@@ -71,11 +71,9 @@ class Classification:
             classes=folders.classes,
             num_train=number,
             num_val=number_val,
-            rates=Rates(
-                lr, _BATCH, layer_decay, f"{source}; for {_BATCH} images, times the root of the ratio for others"
-            ),
+            rates=Rates(lr, _BATCH, layer_decay, source),
             images_to_see=to_see,
-            images_why=f"{_LEAST_TO_SEE} images or {_EPOCHS} epochs, whichever is more; {_MOST_TO_SEE} images at most",
+            images_why=f"{_LEAST_TO_SEE} images or {_EPOCHS} epochs, what is more; {_MOST_TO_SEE} images at most",
             settings=(
                 Setting(
                     "validation images",

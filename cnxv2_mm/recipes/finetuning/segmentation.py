@@ -36,7 +36,7 @@ class Segmentation:
 
     name = "segment"
     summary = "a class for each pixel: images and label maps"
-    scores = (Score("mIoU", "mIoU", 100.0), Score("pixel accuracy", "aAcc", 100.0))
+    scores: tuple[Score, ...] = (Score("mIoU", "mIoU", 100.0), Score("pixel accuracy", "aAcc", 100.0))
 
     def plan(self, data: Path, out: Path, start: Start, wishes: Wishes, step: Step) -> Plan:
         """Read images and label maps and choose a segmenter for them; see :meth:`.task.Task.plan`."""
@@ -61,11 +61,9 @@ class Segmentation:
             classes=maps.classes,
             num_train=number,
             num_val=maps.val.number,
-            rates=Rates(
-                lr, _BATCH, layer_decay, f"{source}; for {_BATCH} images, times the root of the ratio for others"
-            ),
+            rates=Rates(lr, _BATCH, layer_decay, source),
             images_to_see=to_see,
-            images_why=f"{_LEAST_TO_SEE} images or {_EPOCHS} epochs, whichever is more; {_MOST_TO_SEE} images at most",
+            images_why=f"{_LEAST_TO_SEE} images or {_EPOCHS} epochs, what is more; {_MOST_TO_SEE} images at most",
             settings=(
                 Setting(
                     "validation images",

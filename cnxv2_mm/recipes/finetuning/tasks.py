@@ -5,4 +5,5 @@ from cnxv2_mm.recipes.finetuning.detection import Detection
 from cnxv2_mm.recipes.finetuning.segmentation import Segmentation
 from cnxv2_mm.recipes.finetuning.task import Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (Detection(), Segmentation(), Classification())}
+_ALL: tuple[Task, ...] = (Detection(), Segmentation(), Classification())
+TASKS = {task.name: task for task in _ALL}

@@ -90,7 +90,7 @@ def test_empty_classes_and_classes_without_validation(tmp_path):
 def test_images_that_cannot_be_read(tmp_path):
     root = classes(tmp_path / "pets", train=20)
     (root / "train" / "cat" / "train3.jpg").write_bytes(b"")
-    write_image(root / "train" / "dog" / " blank.jpg", 7)
+    write_image(root / "train" / "dog" / "line\nend.jpg", 7)
     found = read(root)
     (text,) = texts(found)
     assert text.startswith("2 of 67 images cannot be used and are left out: train/cat/train3.jpg is empty (0 bytes); ")

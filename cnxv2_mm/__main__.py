@@ -22,16 +22,16 @@ from cnxv2_mm.version import __version__
 # Name -> file in tools/, what it does.
 COMMANDS = {
     "pretrain": ("pretrain.py", "pre-train an encoder on a folder of images, without labels or a config"),
-    "train": ("train.py", "train with a config of ours, mmdet, mmseg or mmpretrain"),
-    "test": ("test.py", "test a checkpoint"),
+    "finetune": ("finetune.py", "train a detector, segmenter or classifier on labelled images, without a config"),
     "predict": ("predict.py", "find things in images with a trained model: pictures and a COCO file"),
     "embed": ("embed.py", "compute the features of a folder's images, and show which are alike"),
+    "train": ("train.py", "train with a config of ours, mmdet, mmseg or mmpretrain"),
+    "test": ("test.py", "test a checkpoint"),
     "swap": ("swap_backbone.py", "put ConvNeXt V2 in the place of a config's backbone"),
     "convert": ("convert_checkpoint.py", "write weights in another library's names and shapes"),
     "zoo": ("zoo.py", "list and download the published weights"),
     "flops": ("flops.py", "count parameters and operations of a config"),
     "analyze": ("analyze.py", "measure the features of checkpoints: collapse, rank, classes; a page with plots"),
-    "finetune": ("finetune.py", "train a detector, segmenter or classifier on labelled images, without a config"),
     "benchmark": ("benchmark.py", "time encoder, backbone, training step and image loading against other libraries"),
 }
 

@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from cnxv2_mm.__main__ import COMMANDS as COMMAND_NAMES
 from cnxv2_mm.version import __version__
 from tests.configs.images import pictures, write
 from tests.test_structure import ROOT
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+PRETRAIN = (ROOT / "docs" / "pretrain.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README + PRETRAIN, flags=re.DOTALL)
 COMMANDS = re.findall(r"^cnxv2 (\w+ .*)", README, flags=re.MULTILINE)
 # What makes a few seconds of a user's training.
 SHORT = (
@@ -30,7 +32,7 @@ SHORT = (
 
 
 def block(start: str) -> str:
-    """The README's block of Python that starts so."""
+    """The block of Python that starts so, of the README or of docs/pretrain.md."""
     (found,) = [text for text in BLOCKS if text.startswith(start)]
     return found
 
@@ -121,7 +123,7 @@ def test_the_command_says_what_it_can_do_and_does_it(installed):
     path, _, alone = answers[0].partition("\n")
     assert Path(path).is_relative_to(installed.home)  # the wheel, not the checkout
     assert (Path(path) / "py.typed").is_file()
-    for command in ("train", "test", "swap", "convert", "zoo", "flops", "analyze", "benchmark"):
+    for command in COMMAND_NAMES:
         assert f"\n  {command} " in alone
     assert answers[1] == f"cnxv2_mm {__version__}\n"
     assert "'trian' is unknown; did you mean 'train'?" in result.stderr

@@ -250,7 +250,7 @@ def _finish(task: Task, folder: RunFolder, started: float, console: Console) -> 
     """Write the model and its card, and say how good it is and what can be done with it."""
     content = json.loads(folder.settings.read_text())
     settings = [Setting(**setting) for setting in content["settings"]]
-    classes = write_model(folder)
+    classes = write_model(folder, task.scores[0])
     scores = best_scores(folder, task.scores)
     by_name = {setting.name: setting.value for setting in settings}
     write_model_card(folder, by_name["model"], by_name["data"], settings, scores, content["next"])

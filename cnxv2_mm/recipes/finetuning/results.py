@@ -17,11 +17,12 @@ from cnxv2_mm.training.saving import LAST_CHECKPOINT, write_whole
 _META = ("cfg", "dataset_meta", "mmengine_version", "time")
 
 
-def write_model(folder: RunFolder) -> tuple[str, ...]:
+def write_model(folder: RunFolder, best: Score) -> tuple[str, ...]:
     """Write ``model.pth``: the best weights alone, with what the libraries' inferencers need, config and classes.
 
     Args:
         folder: A run folder whose training has ended.
+        best: The score that decides.
 
     Returns:
         The names of the model's classes.
@@ -29,7 +30,7 @@ def write_model(folder: RunFolder) -> tuple[str, ...]:
     Raises:
         FileNotFoundError: The training has left no checkpoint.
     """
-    checkpoint = _best_checkpoint(folder.work)
+    checkpoint = _best_checkpoint(folder.work, _best_validation(folder.work, best.key).get("step"))
     content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location="cpu")
     meta = {key: content["meta"][key] for key in _META if key in content["meta"]}
     buffer = io.BytesIO()
@@ -45,18 +46,30 @@ def best_scores(folder: RunFolder, scores: Sequence[Score]) -> dict[str, float]:
         folder: A run folder; what it validated before it was interrupted and resumed counts, too.
         scores: The task's scores.
     """
-    best: dict[str, Any] = {}
-    for file in sorted(folder.work.glob("*/vis_data/scalars.json")):
-        for line in file.read_text().splitlines():
-            numbers = json.loads(line) if line.strip() else {}
-            key = scores[0].key
-            if key in numbers and (not best or numbers[key] > best[key]):
-                best = numbers
+    best = _best_validation(folder.work, scores[0].key)
     return {score.name: best[score.key] / score.unit for score in scores if score.key in best}
 
 
-def _best_checkpoint(work: Path) -> Path:
+def _best_validation(work: Path, key: str) -> dict[str, Any]:
+    """Return the logged numbers of the validation with the largest one; nothing if none has been logged."""
+    best: dict[str, Any] = {}
+    for file in sorted(work.glob("*/vis_data/scalars.json")):
+        for line in file.read_text().splitlines():
+            numbers = json.loads(line) if line.strip() else {}
+            if key in numbers and (not best or numbers[key] > best[key]):
+                best = numbers
+    return best
+
+
+def _best_checkpoint(work: Path, step: int | None) -> Path:
+    """Return the checkpoint of the best validation.
+
+    A run that is killed and goes on from a checkpoint does not know the validation behind it, and keeps a best
+    checkpoint of its own: there may be two.
+    """
     best = sorted(work.glob("best_*.pth"), key=lambda file: file.stat().st_mtime)
+    if exact := [file for file in best if file.stem.endswith(f"_iter_{step}")]:
+        return exact[-1]
     if best:
         return best[-1]
     note = work / LAST_CHECKPOINT

@@ -39,4 +39,4 @@ def test_the_best_scores_of_all_parts_of_a_run(tmp_path):
 
 def test_a_run_without_checkpoints(tmp_path):
     with pytest.raises(FileNotFoundError, match="has no checkpoint"):
-        write_model(RunFolder(tmp_path))
+        write_model(RunFolder(tmp_path), Detection.scores[0])

@@ -4,6 +4,7 @@ PyTorch and OpenMMLab are lent by the environment that runs the tests: a path fi
 but not what is installed there as a link to the checkout.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -12,18 +13,20 @@ import sysconfig
 import venv
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 
 from cnxv2_mm.__main__ import COMMANDS as COMMAND_NAMES
 from cnxv2_mm.version import __version__
-from tests.configs.images import pictures, write
+from tests.configs.images import pictures, write, write_coco
 from tests.test_structure import ROOT
 
 README = (ROOT / "README.md").read_text()
 PRETRAIN = (ROOT / "docs" / "pretrain.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README + PRETRAIN, flags=re.DOTALL)
 COMMANDS = re.findall(r"^cnxv2 (\w+ .*)", README, flags=re.MULTILINE)
+STORY = ("pretrain", "finetune", "predict", "embed")
 # What makes a few seconds of a user's training.
 SHORT = (
     "--cfg-options train_cfg.max_epochs=1 train_dataloader.batch_size=4 train_dataloader.num_workers=0 "
@@ -158,6 +161,26 @@ def own_config(installed) -> str:
 def test_a_config_of_ones_own_inherits_a_shipped_one_and_trains(installed, own_config):
     succeed(installed.run("cnxv2", "train", own_config, *SHORT.split()))
     assert (installed.work / "work_dirs/my_pretraining/epoch_1.pth").is_file()
+
+
+def test_from_a_folder_of_images_to_a_detector(installed):
+    """The README's commands, shortened: photographs without labels, and some with COCO's."""
+    for i, (image, _, _) in enumerate(pictures(12)):
+        write(installed.work / "photos" / f"{i}.png", image)
+        write(installed.work / "new_photos" / f"{i}.png", image)
+    write_coco(installed.work / "labelled")
+    commands = {name: re.search(rf"^cnxv2 ({name} .*?)(?:  #.*)?$", README, flags=re.MULTILINE)[1] for name in STORY}
+    assert commands["finetune"].startswith("finetune detect labelled --from encoder")
+    commands["pretrain"] = re.sub(r"--arch \S+ --time \S+", "--arch atto --size 64 --epochs 1", commands["pretrain"])
+    commands["finetune"] += " --epochs 1"
+    printed = {name: succeed(installed.run("cnxv2", *words.split())) for name, words in commands.items()}
+    assert "The encoder is encoder/encoder.safetensors" in " ".join(printed["pretrain"].split())
+    for folder, result in (("encoder", "encoder.safetensors"), ("detector", "model.pth")):
+        for name in ("config.py", "report.html", "README.md", "settings.json", result):
+            assert (installed.work / folder / name).is_file(), name
+    found = json.loads((installed.work / "predictions" / "predictions.json").read_text())
+    assert len(found["images"]) == 12
+    assert np.load(installed.work / "features.npy").shape == (12, 320)
 
 
 def test_torchrun_starts_the_same_command(installed, own_config):

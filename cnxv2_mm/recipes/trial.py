@@ -1,6 +1,7 @@
 """A few steps of a training before it begins: how long a step takes, and which batch the device can hold."""
 
 import logging
+import math
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ from cnxv2_mm.training.monitoring.throughput import peak_memory
 from cnxv2_mm.training.random_state import unchanged_random_state
 
 _STEPS = 3
+_SPARE = 1.5  # as many images as the device needs, and half as many again
+_MOST_WORKERS = 16
 _SHARE_OF_MEMORY = 0.6  # of a machine without a GPU that a training may take: its user works on it, too
 
 
@@ -123,6 +126,16 @@ def largest_batch(config: Config, sizes: Sequence[int]) -> Trial:
             "smaller --size"
         )
     return best
+
+
+def choose_workers(trial: Trial) -> int:
+    """Return how many processes load images: as many as keep the device busy, one for each other core at most.
+
+    Args:
+        trial: What a step and its loading take.
+    """
+    enough = math.ceil(_SPARE * trial.loading_seconds / max(trial.step_seconds, 1e-6))
+    return min(max(1, enough), usable_cores() - 1, _MOST_WORKERS)
 
 
 def _loader(config: Config, batch_size: int) -> DataLoader:

@@ -15,12 +15,14 @@ from cnxv2_mm.run_report.facts import Facts, facts_of
 from cnxv2_mm.run_report.history import History, validation_steps
 from cnxv2_mm.run_report.log_messages import LogMessages
 from cnxv2_mm.run_report.run_folders import RunFolders
+from cnxv2_mm.run_report.settings_file import NAME as SETTINGS
 from cnxv2_mm.run_report.settings_file import read_settings
 from cnxv2_mm.run_report.sheets import KINDS, read_sheets
 from cnxv2_mm.run_report.state import State, ending, epochs_of, seconds_left
 from cnxv2_mm.whole_file import whole_file
 
 NAME = "report.html"
+_WORK = "run"  # the work folder in a run folder
 _MOST = 0.01  # of the time may be spent on the page, but for what is written after validations and at the end
 
 
@@ -36,7 +38,8 @@ class ReportPageHook(Hook):
     warning, and the training goes on.
 
     Args:
-        page: Where to write the page; None for ``report.html`` in the work folder.
+        page: Where to write the page; None for ``report.html`` in the work folder. If that is ``run`` in a folder of
+            ``cnxv2 pretrain`` or ``cnxv2 finetune``, the page is beside it, in that folder.
         seconds: How often at most it is written while the training runs. It is written more seldom where it would take
             more than 1 % of the time, and besides after each validation and at the end.
 
@@ -175,7 +178,7 @@ class ReportPageHook(Hook):
             part.write_text(text, encoding="utf-8")
 
     def _path(self, runner: Runner) -> Path:
-        return Path(runner.work_dir) / NAME if self.page is None else Path(self.page)
+        return _beside_settings(Path(runner.work_dir)) / NAME if self.page is None else Path(self.page)
 
     def _write_if_it_is_time(self, runner: Runner) -> None:
         if self._facts is not None and self._kind == "running" and time.monotonic() >= self._next:
@@ -185,3 +188,9 @@ class ReportPageHook(Hook):
         if self._facts is not None:
             self._kind, self._error = kind, error
             self.write(runner)
+
+
+def _beside_settings(work_dir: Path) -> Path:
+    """Return the folder of the page: the run folder that the work folder lies in, or else the work folder."""
+    run_folder = work_dir.parent
+    return run_folder if work_dir.name == _WORK and (run_folder / SETTINGS).is_file() else work_dir

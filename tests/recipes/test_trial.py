@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from mmengine.config import Config
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.machine import usable_cores
 from cnxv2_mm.recipes import trial
-from cnxv2_mm.recipes.trial import Trial, largest_batch, try_batch
+from cnxv2_mm.recipes.trial import Trial, choose_workers, largest_batch, try_batch
 from tests.tools.toy_folder import write_config, write_folder
 
 
@@ -64,3 +65,15 @@ def test_how_long_a_step_will_take(monkeypatch):
     monkeypatch.setattr(trial, "get_device", lambda: "cpu")
     assert tried.seconds_per_step(0) == 4.0
     assert tried.seconds_per_step(1) == 1.0 + 3.0 / usable_cores()
+
+
+def test_workers_keep_the_device_busy(monkeypatch):
+    monkeypatch.setattr(trial, "usable_cores", lambda: 32)
+    tried = Trial(batch_size=4, step_seconds=1.0, loading_seconds=2.0, memory=0)
+    assert choose_workers(tried) == 3  # half as many again as the two that are needed
+    assert choose_workers(replace(tried, loading_seconds=0.01)) == 1
+    assert choose_workers(replace(tried, loading_seconds=100.0)) == 16
+    monkeypatch.setattr(trial, "usable_cores", lambda: 2)
+    assert choose_workers(tried) == 1
+    monkeypatch.setattr(trial, "usable_cores", lambda: 1)
+    assert choose_workers(tried) == 0

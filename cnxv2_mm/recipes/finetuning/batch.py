@@ -1,20 +1,18 @@
-"""How many images a step has, and how many processes load them: what the data needs and the machine can hold."""
+"""How many images a step has: what the data needs and the machine can hold."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil
 
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from cnxv2_mm.machine import this_machine, usable_cores
+from cnxv2_mm.machine import this_machine
 from cnxv2_mm.recipes.trial import Trial, largest_batch, try_batch
 
 # Seconds of a step with one image, from which on larger batches are not tried but reckoned: on a CPU, where a step of
 # two images takes twice as long and twice the memory.
 _SLOW = 2.0
 _SHARE_OF_MEMORY = 0.6
-_MOST_WORKERS = 8
 
 
 def choose_batch(config: Config, sizes: Sequence[int]) -> Trial:
@@ -41,9 +39,3 @@ def choose_batch(config: Config, sizes: Sequence[int]) -> Trial:
         loading_seconds=single.loading_seconds * factor,
         memory=round(single.memory * factor),
     )
-
-
-def choose_workers(trial: Trial) -> int:
-    """Return how many processes load images: enough to keep the device busy, one for each other core at most."""
-    enough = ceil(1.5 * trial.loading_seconds / trial.step_seconds) if trial.step_seconds > 0 else 1
-    return min(max(1, enough), max(1, usable_cores() - 1), _MOST_WORKERS)

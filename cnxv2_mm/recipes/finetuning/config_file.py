@@ -39,7 +39,7 @@ def momentum(max_iters: int) -> float:
 
 def mixed_precision() -> str | None:
     """Return the type in which this machine's GPU computes; None for float32."""
-    return "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else None
+    return "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False) else None
 
 
 def write_config(
@@ -165,8 +165,5 @@ def _length(schedule: Schedule) -> dict[str, Any]:
 def _keeping(best: Score, schedule: Schedule, folder: RunFolder) -> dict[str, Any]:
     average = {"type": "EMAHook", "momentum": momentum(schedule.max_iters), "priority": "ABOVE_NORMAL"}
     checkpoint = {"interval": schedule.val_interval, "save_best": best.key, "rule": "greater"}
-    pages = [
-        {"type": "cnxv2_mm.PredictionSheetHook"},
-        {"type": "cnxv2_mm.ReportPageHook", "page": str(folder.report)},
-    ]
+    pages = [{"type": "cnxv2_mm.PredictionSheetHook"}, {"type": "cnxv2_mm.ReportPageHook"}]
     return {"default_hooks": {"checkpoint": checkpoint}, "custom_hooks": [average, *pages]}

@@ -18,7 +18,7 @@ from rich.progress import Progress
 from cnxv2_mm import command_line
 from cnxv2_mm.machine import this_machine
 from cnxv2_mm.recipes.duration import format_duration, parse_duration
-from cnxv2_mm.recipes.finetuning.batch import choose_batch, choose_workers
+from cnxv2_mm.recipes.finetuning.batch import choose_batch
 from cnxv2_mm.recipes.finetuning.config_file import learning_rate, mixed_precision, trial_config, write_config
 from cnxv2_mm.recipes.finetuning.model_card import write_model_card
 from cnxv2_mm.recipes.finetuning.quiet_coco import quiet_coco
@@ -30,7 +30,7 @@ from cnxv2_mm.recipes.finetuning.tasks import TASKS
 from cnxv2_mm.recipes.run import run_config_file
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.recipes.settings import Setting, print_settings, write_settings
-from cnxv2_mm.recipes.trial import Trial
+from cnxv2_mm.recipes.trial import Trial, choose_workers
 from cnxv2_mm.training.saving import write_whole
 
 

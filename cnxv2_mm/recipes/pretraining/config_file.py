@@ -148,5 +148,5 @@ def _hooks(plan: Plan, schedule: Schedule) -> Sequence[dict[str, Any]]:
         {"type": "cnxv2_mm.FeatureProbeHook", "interval": schedule.probe_interval, "num_images": 256},
         {"type": "cnxv2_mm.ReconstructionSheetHook", "interval": 2 * schedule.probe_interval, "num_images": 8},
         {"type": "cnxv2_mm.ThroughputHook"},
-        {"type": "cnxv2_mm.ReportPageHook", "page": str(plan.folder.report)},
+        {"type": "cnxv2_mm.ReportPageHook"},
     ]

@@ -5,7 +5,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from cnxv2_mm.recipes.pretraining.start import find_start
 from cnxv2_mm.recipes.quiet_import import import_quietly
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.recipes.settings import Setting, print_settings, write_settings
-from cnxv2_mm.recipes.trial import Trial, largest_batch
+from cnxv2_mm.recipes.trial import Trial, choose_workers, largest_batch
 from cnxv2_mm.swap.weights import NO_WEIGHTS
 from cnxv2_mm.training.saving import write_whole
 from cnxv2_mm.variants import find_variant
@@ -46,7 +45,6 @@ from cnxv2_mm.variants import find_variant
 DEFAULT_ARCH = "tiny"
 # Beside the lists of images: what the end of the run needs to know of its beginning.
 FACTS = "facts.json"
-_MOST_WORKERS = 16
 
 
 def prepare(run: RunFolder, request: Request, command: str, console: Console, overwrite: bool = False) -> None:
@@ -181,7 +179,7 @@ def _try(plan: Plan, request: Request, num_train: int) -> tuple[Trial, int]:
         least = max(1, min(SMALLEST_BATCH, num_train) // plan.repeats)
         if request.duration is not None:
             first = largest_batch(config, [least])
-            per_second = least * plan.repeats / first.seconds_per_step(_workers(first))
+            per_second = least * plan.repeats / first.seconds_per_step(choose_workers(first))
             seen = int(request.duration * per_second)
         else:
             epochs = request.epochs or default_epochs(num_train, plan.on_gpu, plan.repeats)[0]
@@ -189,21 +187,13 @@ def _try(plan: Plan, request: Request, num_train: int) -> tuple[Trial, int]:
         most = max(least, wanted_batch(num_train, seen) // plan.repeats)
         sizes = [least * 2**i for i in range(12) if least * 2**i <= most]
         trial = largest_batch(config, sizes)
-    return trial, _workers(trial)
+    return trial, choose_workers(trial)
 
 
 def _trial_config(plan: Plan, folder: Path) -> Config:
     file = folder / "trial.py"
     file.write_text(pretraining_config(plan, Schedule(1, 1, 1, plan.repeats, 0.0, ""), 1e-4, 0), encoding="utf-8")
     return load_config(str(file))
-
-
-def _workers(trial: Trial) -> int:
-    """Return as many processes as keep the device busy, one for each other core at most."""
-    if usable_cores() < 2:
-        return 0
-    enough = ceil(1.5 * trial.loading_seconds / max(trial.step_seconds, 1e-6))
-    return min(max(1, enough), usable_cores() - 1, _MOST_WORKERS)
 
 
 def _facts(plan: Plan, found: Survey) -> dict[str, Any]:

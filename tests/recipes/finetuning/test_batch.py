@@ -1,11 +1,9 @@
 """The largest batch of a real training that fits, tried or reckoned."""
 
-from dataclasses import replace
-
 import pytest
 
 from cnxv2_mm.recipes.finetuning import batch
-from cnxv2_mm.recipes.finetuning.batch import choose_batch, choose_workers
+from cnxv2_mm.recipes.finetuning.batch import choose_batch
 from cnxv2_mm.recipes.finetuning.config_file import trial_config
 from cnxv2_mm.recipes.finetuning.detection import Detection
 from cnxv2_mm.recipes.finetuning.task import Wishes
@@ -39,13 +37,3 @@ def test_slow_steps_are_reckoned(config, monkeypatch):
     memory = batch.this_machine().memory
     monkeypatch.setattr(batch, "try_batch", lambda config, size: Trial(size, 3.0, 0.5, int(0.2 * memory)))
     assert choose_batch(config, (1, 2, 4)).batch_size == 2
-
-
-def test_workers_keep_the_device_busy(monkeypatch):
-    monkeypatch.setattr(batch, "usable_cores", lambda: 16)
-    trial = Trial(4, step_seconds=1.0, loading_seconds=2.0, memory=0)
-    assert choose_workers(trial) == 3
-    assert choose_workers(replace(trial, loading_seconds=0.01)) == 1
-    assert choose_workers(replace(trial, loading_seconds=100.0)) == 8
-    monkeypatch.setattr(batch, "usable_cores", lambda: 2)
-    assert choose_workers(trial) == 1

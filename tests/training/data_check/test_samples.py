@@ -10,6 +10,7 @@ import tifffile
 import torch
 
 from cnxv2_mm.command_line import message
+from cnxv2_mm.training import runner
 from tests.conftest import photographs
 from tests.test_structure import ROOT
 from tests.tools.conftest import load_tool
@@ -73,7 +74,7 @@ def jpegs(images):
 
 
 def test_an_empty_file_that_appears_after_the_check(train, jpegs, monkeypatch):
-    monkeypatch.setitem(run_training.__globals__, "check_data", lambda config, loaders: [])
+    monkeypatch.setattr(runner, "check_data", lambda config, loaders: [])
     (jpegs / "1.jpg").write_bytes(b"")
     with pytest.raises(ValueError, match=rf"{jpegs}/1\.jpg is empty \(0 bytes\)\."):
         train(*JPEG)

@@ -1,6 +1,7 @@
 """A training on the terminal: how far it is, the time left, the loss and the measures. The log has everything else."""
 
 import logging
+import sys
 import time
 from numbers import Real
 from typing import Any
@@ -14,8 +15,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from cnxv2_mm import command_line
 from cnxv2_mm.recipes.duration import format_duration
 
-# Seconds between lines where there is no terminal to redraw.
+# Where there is no terminal: seconds between lines, and letters in a line.
 _LINE_INTERVAL = 10.0
+_WIDTH = 120
 # What the hooks and evaluators measure -> what it is called on the terminal. Others are shown only where none of these
 # is there, by their own names.
 _NAMES = {
@@ -36,6 +38,11 @@ _NOT_FOR_USERS = ("deprecated", "The prefix is not set in metric class")
 _HELD_OUT = ("held_out/loss", "held_out/rank_me", "held_out/cosine_distance", "held_out/knn")
 
 
+def terminal() -> Console:
+    """Return the console of a command that trains: as wide as the terminal, or 120 letters where there is none."""
+    return command_line.console(highlight=False, file=sys.stdout, width=None if sys.stdout.isatty() else _WIDTH)
+
+
 class TerminalRunner(Runner):
     """mmengine's runner, whose log goes to its file. The terminal has a bar, the measures, and all warnings.
 
@@ -44,7 +51,7 @@ class TerminalRunner(Runner):
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build the logger; its lines for the terminal are left to this class."""
-        self._console = command_line.console(highlight=False)
+        self._console = terminal()
         logger = super().build_logger(*args, **kwargs)
         logger.handlers = [handler for handler in logger.handlers if type(handler) is not logging.StreamHandler]
         logger.handlers.append(_Warnings(self._console))

@@ -8,6 +8,7 @@ from cnxv2_mm.config.check import check_names, check_optimizer
 from cnxv2_mm.config.load import load_config
 from cnxv2_mm.recipes.progress import TerminalRunner
 from cnxv2_mm.recipes.run_folder import RunFolder
+from cnxv2_mm.run_report.report_page import ReportPageHook
 from cnxv2_mm.training.options import add_common_arguments, set_run
 from cnxv2_mm.training.runner import train
 
@@ -33,3 +34,14 @@ def run_config_file(folder: RunFolder, *, resume: bool = False) -> Runner:
     check_optimizer(config)
     set_run(config, args)
     return train(config, resume="auto" if resume else None, runner_class=TerminalRunner)
+
+
+def refresh_page(runner: Runner) -> None:
+    """Write the page of a training once more, with the files that a recipe has added at the end.
+
+    Args:
+        runner: The runner, after the training.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, ReportPageHook):
+            hook.write(runner)

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -12,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmengine.device import get_device
+from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import Progress
 
-from cnxv2_mm import command_line
 from cnxv2_mm.machine import this_machine
 from cnxv2_mm.recipes.duration import format_duration, parse_duration
 from cnxv2_mm.recipes.finetuning.batch import choose_batch
@@ -27,7 +26,8 @@ from cnxv2_mm.recipes.finetuning.schedule import Schedule, choose_schedule
 from cnxv2_mm.recipes.finetuning.start import Start, find_start
 from cnxv2_mm.recipes.finetuning.task import Plan, Step, Task, Wishes
 from cnxv2_mm.recipes.finetuning.tasks import TASKS
-from cnxv2_mm.recipes.run import run_config_file
+from cnxv2_mm.recipes.progress import terminal
+from cnxv2_mm.recipes.run import refresh_page, run_config_file
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.recipes.settings import Setting, print_settings, write_settings
 from cnxv2_mm.recipes.trial import Trial, choose_workers
@@ -102,7 +102,7 @@ def finetune(
     data = Path(data).expanduser()
     folder = RunFolder(Path(out) if out is not None else Path("work_dirs") / f"{task}_{data.absolute().stem}")
     wishes = Wishes(size, flip, reduce_zero_label)
-    console = command_line.console(highlight=False, file=sys.stdout)
+    console = terminal()
     command = command or f"cnxv2_mm.finetune({task!r}, {str(data)!r}, ...)"
     if resume:
         if duration is not None or epochs is not None or wishes != Wishes():
@@ -125,8 +125,8 @@ def finetune(
         with _removed_after_error(folder):
             _prepare(TASKS[task], data, folder, network, wishes, seconds, epochs, command, console)
     with quiet_coco():
-        run_config_file(folder, resume=resume)
-    return _finish(TASKS[task], folder, started, console)
+        runner = run_config_file(folder, resume=resume)
+    return _finish(TASKS[task], folder, runner, started, console)
 
 
 def _prepare(
@@ -246,7 +246,7 @@ def _next_commands(folder: RunFolder, data: Path) -> list[str]:
     ]
 
 
-def _finish(task: Task, folder: RunFolder, started: float, console: Console) -> Finetuning:
+def _finish(task: Task, folder: RunFolder, runner: Runner, started: float, console: Console) -> Finetuning:
     """Write the model and its card, and say how good it is and what can be done with it."""
     content = json.loads(folder.settings.read_text())
     settings = [Setting(**setting) for setting in content["settings"]]
@@ -254,8 +254,9 @@ def _finish(task: Task, folder: RunFolder, started: float, console: Console) -> 
     scores = best_scores(folder, task.scores)
     by_name = {setting.name: setting.value for setting in settings}
     write_model_card(folder, by_name["model"], by_name["data"], settings, scores, content["next"])
+    refresh_page(runner)
     reached = ", ".join(f"{name} {score:.3f}" for name, score in scores.items()) or "no score: nothing was found"
-    console.print(f"Best on the validation images: {reached}. The weights are {folder.model}.")
+    console.print(f"Best on the validation images: {reached}. The weights are {folder.model}.", soft_wrap=True)
     _print_next(console, content["next"])
     return Finetuning(
         config=folder.config,

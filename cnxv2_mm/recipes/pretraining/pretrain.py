@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from pathlib import Path
 from mmengine.runner import Runner
 from rich.console import Console
 
-from cnxv2_mm import command_line
 from cnxv2_mm.recipes.duration import parse_duration
 from cnxv2_mm.recipes.pretraining.encoder import check_formats, export_encoder, write_encoder
 from cnxv2_mm.recipes.pretraining.image_list import check_images
@@ -19,13 +17,12 @@ from cnxv2_mm.recipes.pretraining.measures import Measures, read_measures
 from cnxv2_mm.recipes.pretraining.model_card import write_model_card
 from cnxv2_mm.recipes.pretraining.prepare import FACTS, prepare, short
 from cnxv2_mm.recipes.pretraining.request import Request
-from cnxv2_mm.recipes.run import run_config_file
+from cnxv2_mm.recipes.progress import terminal
+from cnxv2_mm.recipes.run import refresh_page, run_config_file
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.recipes.settings import Setting
 from cnxv2_mm.swap.weights import NO_WEIGHTS
 
-# Letters in a line where the output is no terminal.
-_WIDTH = 120
 # A held-out loss below this share of that of patch means shows that the insides of patches are painted.
 LEARNT = 0.98
 
@@ -104,7 +101,7 @@ def pretrain(
     images = Path(os.path.abspath(Path(folder).expanduser()))
     place = Path(out).expanduser() if out is not None else Path("work_dirs") / f"pretrain_{images.name}"
     run = RunFolder(Path(os.path.abspath(place)))
-    console = command_line.console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console = terminal()
     request = Request(
         images=str(images),
         arch=arch,
@@ -139,6 +136,7 @@ def _finish(run: RunFolder, runner: Runner, export: Sequence[str], started: floa
     write_model_card(
         run, facts["title"], facts["data"], licence, settings, measures, content["command"], content["next"]
     )
+    refresh_page(runner)
     console.print()
     console.print(verdict(measures), soft_wrap=True)
     console.print(f"The encoder is {short(run.encoder)}, and {short(run.card)} describes it.", soft_wrap=True)

@@ -25,12 +25,15 @@ def test_a_library_that_is_not_there(library):
         shipped_folder(library)
 
 
-@pytest.mark.parametrize("path", ["fcmae/folder.py", "imagenet/convnextv2-tiny_32xb32-300e_in1k.py"])
-def test_a_config_that_inherits_ours_by_name_is_ours(path, tmp_path):
+@pytest.mark.parametrize(
+    ("path", "library"),
+    [("fcmae/folder.py", "cnxv2_mm"), ("imagenet/convnextv2-tiny_32xb32-300e_in1k.py", "mmpretrain")],
+)
+def test_a_config_that_inherits_ours_by_name_is_ours(path, library, tmp_path):
     """mmengine marks what is inherited as the library's, but ours uses other libraries' types (see test_wheel.py)."""
     file = tmp_path / "own.py"
     file.write_text(f'_base_ = ["cnxv2_mm::{path}"]')
     config = Config.fromfile(file)
     assert config.to_dict() == Config.fromfile(ROOT / "configs" / path).to_dict()
     init_default_scope(config.default_scope)
-    assert type(MODELS.build(config.model.data_preprocessor)).__module__.startswith("mmpretrain")
+    assert type(MODELS.build(config.model.data_preprocessor)).__module__.startswith(library)

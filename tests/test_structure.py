@@ -57,6 +57,7 @@ ALLOWED = {
     "rich",
     "safetensors",
     "filelock",
+    "PIL",
     "cnxv2_mm",
     *sys.stdlib_module_names,
 }

@@ -22,7 +22,13 @@ def start(folder, *arguments):
     command = [sys.executable, str(TOOLS / "pretrain.py"), *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -35,7 +41,7 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(tmp_path):
         ):
             assert process.poll() is None, process.stdout.read()
             time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)  # with its data workers
     assert not (tmp_path / "killed" / "encoder.safetensors").exists()
     with start(tmp_path, images, "--out", "killed", "--resume", *OPTIONS) as process:
         shown = process.communicate()[0]

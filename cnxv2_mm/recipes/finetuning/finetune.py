@@ -13,7 +13,7 @@ from pathlib import Path
 from mmengine.device import get_device
 from mmengine.runner import Runner
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cnxv2_mm.machine import this_machine
 from cnxv2_mm.recipes.duration import format_duration, parse_duration
@@ -184,7 +184,8 @@ def _removed_after_error(folder: RunFolder) -> Iterator[None]:
 
 @contextmanager
 def _reading(console: Console, data: Path) -> Iterator[Step]:
-    with Progress(console=console, transient=True) as bar:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=30), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         line = bar.add_task(f"reading {data}")
         yield lambda done, total: bar.update(line, completed=done, total=total)
 

@@ -84,7 +84,12 @@ def short(path: Path) -> str:
 
 
 def _look(folder: Path, console: Console) -> Survey:
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         line = bar.add_task("opening every image")
         return survey(folder, lambda done, total: bar.update(line, completed=done, total=total))

@@ -87,12 +87,16 @@ def test_a_killed_run_goes_on_to_the_same_weights(labelled, pretrained, tmp_path
     command += ["--epochs", "3.2", "--out"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        [*command, str(runs["killed"])], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [*command, str(runs["killed"])],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     ) as process:
         while not [*runs["killed"].glob("run/best_*.pth")]:  # of the first of two validations
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)  # with its data workers
     assert not (runs["killed"] / "model.pth").exists()
     resumed = finetune("detect", labelled, out=runs["killed"], resume=True)
     whole = finetune("detect", labelled, start=pretrained, out=runs["whole"], epochs=3.2)

@@ -47,7 +47,7 @@ def test_values_arrive_and_the_rest_is_the_recipes(tmp_path):
     assert config.train_cfg == {"by_epoch": True, "max_epochs": 40}
     assert config.default_hooks.checkpoint.interval == 2
     assert [hook.get("interval") for hook in config.custom_hooks][:2] == [40, 80]
-    assert config.custom_hooks[3].page == "/runs/one/report.html"
+    assert config.custom_hooks[3] == {"type": "cnxv2_mm.ReportPageHook"}
     assert config.work_dir == "/runs/one/run"
 
 

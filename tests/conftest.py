@@ -6,12 +6,28 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from mmengine.config import utils as mmengine_configs
 from mmengine.visualization import Visualizer
 from torch import Tensor
 from torch.nn import functional as F
+from yapf.yapflib import yapf_api
 
 # cuDNN's convolutions would round float32 to the 11 bits of TF32; what is compared here is float32.
 torch.backends.cudnn.allow_tf32 = False
+
+# mmengine formats the whole config for each checkpoint, and reads all of a library's metafiles for each config that
+# inherits by a name: a second each time, for the same result.
+_format, _formatted = yapf_api.FormatCode, {}
+
+
+def _format_once(text: str, **settings: object) -> object:
+    if text not in _formatted:
+        _formatted[text] = _format(text, **settings)
+    return _formatted[text]
+
+
+yapf_api.FormatCode = _format_once
+mmengine_configs._get_cfg_metainfo = cache(mmengine_configs._get_cfg_metainfo)
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 

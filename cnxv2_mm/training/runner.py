@@ -5,7 +5,8 @@ from contextlib import suppress
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from cnxv2_mm.training import resuming
 from cnxv2_mm.training.compiling import use_compile_hook
@@ -50,7 +51,24 @@ def train(
     runner.register_hook(RequireWeights() if config.get("resume") else RequireSomeWeights())
     runner.train()
     leave_processes()
+    _end_workers(runner)
     return runner
+
+
+def _end_workers(runner: Runner) -> None:
+    """End the processes that loaded data.
+
+    Persistent ones live as long as the runner otherwise. And when Python's garbage collector takes a runner away,
+    PyTorch waits five seconds for each loader.
+    """
+    loops = (loop for loop in (runner._train_loop, runner._val_loop) if isinstance(loop, BaseLoop))
+    for loop in loops:
+        endless = getattr(getattr(loop, "dataloader_iterator", None), "_iterator", None)
+        for iterator in (endless, getattr(loop.dataloader, "_iterator", None)):
+            if isinstance(iterator, _MultiProcessingDataLoaderIter):
+                iterator._shutdown_workers()
+        if hasattr(loop.dataloader, "_iterator"):
+            loop.dataloader._iterator = None  # a further run starts its own
 
 
 def build_runner(config: Config, runner_class: type[Runner] = Runner) -> Runner:

@@ -1,5 +1,7 @@
 """What every run has, whatever its config says, and its end. Each part has its own tests beside this file."""
 
+import multiprocessing
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -7,7 +9,7 @@ from mmengine.runner import FlexibleRunner, Runner
 
 from cnxv2_mm.training.data_check.samples import CheckedPipeline
 from cnxv2_mm.training.finite_check import FiniteCheckHook
-from cnxv2_mm.training.runner import build_runner, leave_processes
+from cnxv2_mm.training.runner import build_runner, leave_processes, train
 from cnxv2_mm.training.saving import WholeCheckpointHook
 from cnxv2_mm.training.seeding import SeedSteps
 from tests.tools.toy_folder import write_config, write_folder
@@ -44,3 +46,12 @@ def test_the_processes_of_a_run_part(tmp_path):
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
     leave_processes()
     assert not torch.distributed.is_initialized()
+
+
+def test_the_processes_that_load_data_end_with_the_training(config):
+    config.train_dataloader.update(num_workers=1, persistent_workers=True)
+    config.train_cfg = {"by_epoch": False, "max_iters": 2}
+    before = set(multiprocessing.active_children())
+    runner = train(config)
+    assert runner.iter == 2
+    assert set(multiprocessing.active_children()) <= before

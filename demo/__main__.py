@@ -24,7 +24,7 @@ from demo.contact_sheet import draw_sheet
 from demo.dataset import DatasetSpec, count_steps, is_complete, write_dataset
 from demo.predictions import predict_pictures, predict_scenes
 from demo.progress import progress
-from demo.scores import Score, logged_trivial_scores, make_score, print_table, read_value, write_json
+from demo.scores import Score, logged_trivial_scores, make_score, print_table, read_metric, write_json
 from demo.tasks import ROOT, TASKS
 from demo.trivial import trivial_scores
 
@@ -90,7 +90,7 @@ def collect_scores(work_dir: Path, data_root: Path, seconds: dict[str, float]) -
     """Return the scores of all tasks, each beside what a trivial predictor gets on the same validation data."""
     trivial = {**trivial_scores(data_root), **logged_trivial_scores(work_dir)}
     return [
-        make_score(task, metric, read_value(work_dir / task.name, metric), trivial[metric.key], seconds[task.name])
+        make_score(task, metric, read_metric(work_dir / task.name, metric), trivial[metric.key], seconds[task.name])
         for task in TASKS
         for metric in task.metrics
     ]

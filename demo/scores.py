@@ -36,25 +36,41 @@ class Score:
         return self.score <= self.target and self.score < self.trivial
 
 
-def read_value(folder: Path, metric: Metric) -> float:
-    """Return the last value of a metric that the run in ``folder`` logged.
+def read_value(folder: Path, key: str) -> float:
+    """Return the last value that mmengine's newest run in the work folder ``folder`` logged as ``key``.
+
+    Raises KeyError when that run, or any, never logged it.
+    """
+    logs = _logs(folder)
+    lines = logs[-1].read_text().splitlines() if logs else []
+    values = [record[key] for record in map(json.loads, lines) if key in record]
+    if not values:
+        raise KeyError(f"{key!r} is in no line of {logs[-1] if logs else folder / '*/vis_data/scalars.json'}")
+    return float(values[-1])
+
+
+def read_metric(folder: Path, metric: Metric) -> float:
+    """Return the last value of a metric that the run in the run folder ``folder`` logged.
 
     mmdet logs no AP where nothing is detected: 0 then. Raises KeyError when there is no value of anything else.
     """
-    logs = sorted(RunFolder(folder).work.glob("*/vis_data/scalars.json"))
-    lines = logs[-1].read_text().splitlines() if logs else []
-    values = [record[metric.key] for record in map(json.loads, lines) if metric.key in record]
-    if not values and metric.key.startswith("coco/") and logs:
-        return 0.0
-    if not values:
-        raise KeyError(f"{metric.key!r} is in no line of {logs[-1] if logs else folder / '*/vis_data/scalars.json'}")
-    return float(values[-1])
+    work = RunFolder(folder).work
+    try:
+        return read_value(work, metric.key)
+    except KeyError:
+        if metric.key.startswith("coco/") and _logs(work):
+            return 0.0
+        raise
+
+
+def _logs(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*/vis_data/scalars.json"))
 
 
 def logged_trivial_scores(work_dir: Path) -> dict[str, float]:
     """Return the loss of painting each hidden patch in its mean, which a pre-training logs beside its own."""
-    mean = Metric("loss of patch means", "held_out/patch_mean_loss", target=None)
-    return {"held_out/loss": read_value(work_dir / PRETRAINING.name, mean)}
+    work = RunFolder(work_dir / PRETRAINING.name).work
+    return {"held_out/loss": read_value(work, "held_out/patch_mean_loss")}
 
 
 def make_score(task: Task, metric: Metric, value: float, trivial: float, seconds: float) -> Score:

@@ -5,7 +5,7 @@ import json
 import pytest
 from rich.console import Console
 
-from demo.scores import Score, make_score, print_table, read_value, write_json
+from demo.scores import Score, make_score, print_table, read_metric, read_value, write_json
 from demo.tasks import Metric, Task
 
 
@@ -16,12 +16,12 @@ def test_read_value_takes_the_last_value_of_the_newest_run(tmp_path):
     }.items():
         (tmp_path / "run" / run / "vis_data").mkdir(parents=True)
         (tmp_path / "run" / run / "vis_data/scalars.json").write_text("\n".join(lines) + "\n")
-    miou = Metric("mIoU", "mIoU", target=None)
-    assert read_value(tmp_path, miou) == 50.0
+    assert read_value(tmp_path / "run", "mIoU") == 50.0
+    assert read_metric(tmp_path, Metric("mIoU", "mIoU", target=None)) == 50.0
     with pytest.raises(KeyError, match=r"'accuracy/top1' is in no line of .*20260102_000000"):
-        read_value(tmp_path, Metric("top-1", "accuracy/top1", target=None))
+        read_value(tmp_path / "run", "accuracy/top1")
     with pytest.raises(KeyError, match="is in no line of"):
-        read_value(tmp_path / "never_run", miou)
+        read_value(tmp_path / "never_run", "mIoU")
 
 
 def test_a_detector_that_finds_nothing_has_an_ap_of_0(tmp_path):
@@ -29,9 +29,9 @@ def test_a_detector_that_finds_nothing_has_an_ap_of_0(tmp_path):
     (tmp_path / "run/20260101_000000/vis_data").mkdir(parents=True)
     (tmp_path / "run/20260101_000000/vis_data/scalars.json").write_text('{"loss": 2.0}\n')
     box = Metric("box AP50", "coco/bbox_mAP_50", target=None)
-    assert read_value(tmp_path, box) == 0.0
+    assert read_metric(tmp_path, box) == 0.0
     with pytest.raises(KeyError, match="is in no line of"):
-        read_value(tmp_path / "never_run", box)
+        read_metric(tmp_path / "never_run", box)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from cnxv2_mm.config.entry import type_name
 from cnxv2_mm.machine import this_machine, usable_cores
-from cnxv2_mm.training.mixed_precision import check_amp_device
+from cnxv2_mm.training.mixed_precision import Float32OutputHook, check_amp_device
 from cnxv2_mm.training.monitoring.throughput import peak_memory
 from cnxv2_mm.training.random_state import unchanged_random_state
 
@@ -79,6 +80,9 @@ def try_batch(config: Config, batch_size: int) -> Trial | None:
         loader = _loader(config, batch_size)
         try:
             model = MODELS.build(deepcopy(config.model)).to(device).train()
+            for hook in config.get("custom_hooks") or ():
+                if type_name(hook) == Float32OutputHook.__name__:  # a compiled mmcv cannot pool maps of bfloat16
+                    Float32OutputHook(hook["part"]).convert(model)
             optimizer = build_optim_wrapper(model, deepcopy(config.optim_wrapper))
             steps, loadings = [], []
             for _, (batch, loading) in zip(range(_STEPS), _timed(loader), strict=False):

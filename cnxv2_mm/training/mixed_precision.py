@@ -15,6 +15,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from cnxv2_mm.registry import HOOKS, OPTIM_WRAPPERS
 
@@ -54,14 +55,17 @@ class Float32OutputHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Begin to convert."""
-        model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self._handle = self.convert(runner.model.module if is_model_wrapper(runner.model) else runner.model)
+
+    def convert(self, model: Any) -> RemovableHandle:
+        """Make the part of a model return float32, until the handle removes it."""
         parts = dict(model.named_modules())
         if self.part not in parts:
             raise ValueError(
                 f"Float32OutputHook(part={self.part!r}): the model has no such part; set part to the name of a module, "
                 f"such as {', '.join(name for name, _ in model.named_children())}."
             )
-        self._handle = parts[self.part].register_forward_hook(lambda module, inputs, output: _to_float32(output))
+        return parts[self.part].register_forward_hook(lambda module, inputs, output: _to_float32(output))
 
     def after_train(self, runner: Runner) -> None:
         """Leave the model as it was."""
@@ -119,13 +123,23 @@ def use_amp(config: Config) -> None:
     print_log(f"--amp: autocast to dtype={str(dtype)!r}, loss_scale={scale!r}.", logger="current")
 
 
+def bfloat16_wrapper() -> dict[str, Any]:
+    """Return the beginning of an ``optim_wrapper`` in bfloat16, whose range is that of float32: no loss scaling."""
+    return {"type": "AmpOptimWrapper", "dtype": "bfloat16", "loss_scale": {"enabled": False}}
+
+
 def _choose_type(wrapper: ConfigDict) -> None:
     """Set the data type that suits the accelerator, and the loss scaling that suits the type."""
-    if torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False):
+    if gpu_computes_bfloat16():
         wrapper.dtype = "bfloat16"
         wrapper.setdefault("loss_scale", ConfigDict(enabled=False))
     else:
         wrapper.dtype = "float16"
+
+
+def gpu_computes_bfloat16() -> bool:
+    """Return whether there is a GPU that has instructions for products in bfloat16."""
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def cpu_computes_bfloat16() -> bool:

@@ -8,12 +8,15 @@ from mmengine.config import Config
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.machine import usable_cores
 from cnxv2_mm.recipes import trial
+from cnxv2_mm.recipes.quiet_import import import_quietly
 from cnxv2_mm.recipes.trial import Trial, choose_workers, largest_batch, try_batch
+from cnxv2_mm.training.mixed_precision import Float32OutputHook
 from tests.tools.toy_folder import write_config, write_folder
 
 
 @pytest.fixture
 def config(tmp_path):
+    import_quietly("mmpretrain.datasets")  # which prints something the first time
     return Config.fromfile(write_config(tmp_path, write_folder(tmp_path / "images")))
 
 
@@ -77,3 +80,20 @@ def test_workers_keep_the_device_busy(monkeypatch):
     assert choose_workers(tried) == 1
     monkeypatch.setattr(trial, "usable_cores", lambda: 1)
     assert choose_workers(tried) == 0
+
+
+def test_what_stays_in_float32_does_so_in_the_trial_too(config, monkeypatch):
+    config.optim_wrapper.type = "cnxv2_mm.CpuAmpOptimWrapper"  # bfloat16, as a GPU would compute
+    config.custom_hooks = [{"type": "cnxv2_mm.Float32OutputHook", "part": "decoder.proj"}]
+    handles = []
+    convert = Float32OutputHook.convert
+
+    def watched(self, model):
+        handle = convert(self, model)
+        part = dict(model.named_modules())[self.part]
+        part.register_forward_hook(lambda module, inputs, output: handles.append(output.dtype))
+        return handle
+
+    monkeypatch.setattr(Float32OutputHook, "convert", watched)
+    assert try_batch(config, 4) is not None
+    assert set(handles) == {torch.float32}

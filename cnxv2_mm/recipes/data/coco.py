@@ -17,9 +17,10 @@ import numpy as np
 from cnxv2_mm.recipes.data.coco_categories import settle_categories
 from cnxv2_mm.recipes.data.coco_files import Content, find_files, locate, read_file
 from cnxv2_mm.recipes.data.coco_part import Part, check_form, count_masks, drop_masks, keep_masks, make_part
+from cnxv2_mm.recipes.data.file_lists import write_lines
 from cnxv2_mm.recipes.data.hold_out import hold_out
 from cnxv2_mm.recipes.data.image_files import examine
-from cnxv2_mm.training.data_check.findings import Finding, some
+from cnxv2_mm.training.data_check.findings import Finding, refuse, some
 from cnxv2_mm.training.saving import write_whole
 
 
@@ -76,9 +77,9 @@ def read_coco(data: Path, out: Path, step: Callable[[int, int], None] = lambda d
     root = data if data.is_dir() else data.parents[data.parent.name == "annotations"]
     files = {"train": train_file} | ({"val": val_file} if val_file else {})
     contents = {name: read_file(file) for name, file in files.items()}
-    _refuse([finding for name, file in files.items() for finding in check_form(file, contents[name])])
+    refuse([finding for name, file in files.items() for finding in check_form(file, contents[name])])
     parts = _make_parts(root.absolute(), files, contents, step)
-    _refuse([finding for part in parts for finding in part.findings])
+    refuse([finding for part in parts for finding in part.findings])
     masks = _settle_masks(parts)
     findings = [finding for part in parts for finding in part.findings]
     if not val_file:
@@ -86,13 +87,13 @@ def read_coco(data: Path, out: Path, step: Callable[[int, int], None] = lambda d
     train, val = parts
     findings += settle_categories(train, val)
     findings += _compare(train, val)
-    _refuse(findings)
+    refuse(findings)
     out.mkdir(parents=True, exist_ok=True)
     for name, part in (("train", train), ("val", val)):
         content = {"images": part.images, "annotations": part.annotations, "categories": part.categories}
         write_whole(json.dumps(content).encode(), out / f"{name}.json")
-    _write_lines(out / "images.txt", [image["file_name"] for part in parts for image in part.images])
-    _write_lines(out / "left_out.txt", [f"{n}\t{why}" for part in parts for n, why in part.left_out.items()])
+    write_lines(out / "images.txt", [image["file_name"] for part in parts for image in part.images])
+    write_lines(out / "left_out.txt", [f"{n}\t{why}" for part in parts for n, why in part.left_out.items()])
     rows = {image["id"]: row for row, image in enumerate(train.images)}
     return CocoData(
         root=root.absolute(),
@@ -108,12 +109,6 @@ def read_coco(data: Path, out: Path, step: Callable[[int, int], None] = lambda d
         box_images=np.array([rows[a["image_id"]] for a in train.annotations], int),
         findings=tuple(findings),
     )
-
-
-def _refuse(findings: Sequence[Finding]) -> None:
-    fatal = [finding.text for finding in findings if finding.fatal]
-    if fatal:
-        raise ValueError("\n".join(fatal))
 
 
 def _make_parts(
@@ -140,7 +135,7 @@ def _settle_masks(parts: Sequence[Part]) -> bool:
     if 0 < with_mask < total:
         text = f"{with_mask} of {total} objects have a mask, the others a box alone: the masks are not used."
         parts[0].findings.append(Finding(text))
-    _refuse([finding for part in parts for finding in part.findings])
+    refuse([finding for part in parts for finding in part.findings])
     return masks
 
 
@@ -173,7 +168,3 @@ def _compare(train: Part, val: Part) -> list[Finding]:
             text = f"{empty} of {len(part.images)} images for {what} have no object: they show what is background."
             findings.append(Finding(text))
     return findings
-
-
-def _write_lines(file: Path, lines: Sequence[str]) -> None:
-    write_whole("".join(f"{line}\n" for line in lines).encode(), file)

@@ -5,7 +5,6 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 
 from cnxv2_mm.config.load import load_config
@@ -13,6 +12,7 @@ from cnxv2_mm.recipes.finetuning.schedule import Schedule
 from cnxv2_mm.recipes.finetuning.task import Plan, Score
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.recipes.write_config import Section, config_text
+from cnxv2_mm.training.mixed_precision import bfloat16_wrapper, gpu_computes_bfloat16
 from cnxv2_mm.training.saving import write_whole
 
 BASE = "cnxv2_mm::_base_/finetune.py"
@@ -39,7 +39,7 @@ def momentum(max_iters: int) -> float:
 
 def mixed_precision() -> str | None:
     """Return the type in which this machine's GPU computes; None for float32."""
-    return "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False) else None
+    return "bfloat16" if gpu_computes_bfloat16() else None
 
 
 def write_config(
@@ -94,7 +94,7 @@ def _text(
         Section(
             f"The weights with the best {best.name} are kept beside the last ones. What is validated and kept are "
             "weights averaged over the last iterations. The page shows it all.",
-            _keeping(best, schedule, folder),
+            _keeping(plan, best, schedule),
         ),
         *([Section("What this model needs besides.", dict(plan.extra))] if plan.extra else []),
     ]
@@ -134,8 +134,7 @@ def _data(plan: Plan, batch_size: int, num_workers: int) -> dict[str, Any]:
 
 
 def _rates(plan: Plan, batch_size: int) -> dict[str, Any]:
-    precision = mixed_precision()
-    wrapper = {"type": "AmpOptimWrapper", "dtype": precision} if precision else {"type": "OptimWrapper"}
+    wrapper = bfloat16_wrapper() if mixed_precision() else {"type": "OptimWrapper"}
     return {
         "optim_wrapper": {
             **wrapper,
@@ -162,8 +161,10 @@ def _length(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _keeping(best: Score, schedule: Schedule, folder: RunFolder) -> dict[str, Any]:
+def _keeping(plan: Plan, best: Score, schedule: Schedule) -> dict[str, Any]:
     average = {"type": "EMAHook", "momentum": momentum(schedule.max_iters), "priority": "ABOVE_NORMAL"}
     checkpoint = {"interval": schedule.val_interval, "save_best": best.key, "rule": "greater"}
-    pages = [{"type": "cnxv2_mm.PredictionSheetHook"}, {"type": "cnxv2_mm.ReportPageHook"}]
-    return {"default_hooks": {"checkpoint": checkpoint}, "custom_hooks": [average, *pages]}
+    hooks = [{"type": "cnxv2_mm.PredictionSheetHook"}, {"type": "cnxv2_mm.ReportPageHook"}]
+    if plan.float32_part is not None and mixed_precision():
+        hooks.append({"type": "cnxv2_mm.Float32OutputHook", "part": plan.float32_part})
+    return {"default_hooks": {"checkpoint": checkpoint}, "custom_hooks": [average, *hooks]}

@@ -85,6 +85,7 @@ class Detection:
             ),
             batch_sizes=_batch_sizes(coco.num_train),
             findings=coco.findings,
+            float32_part="neck",
         )
 
 

@@ -96,6 +96,8 @@ class Plan:
         batch_sizes: Numbers of images in a step to choose from, the smallest first, each at most twice the one before.
         val_batch_size: Number of images that are validated at a time; above 1 where all have one size.
         findings: What was found in the data and is not fatal.
+        float32_part: The module whose output stays in float32 in mixed precision: the maps that are pooled inside of
+            boxes, whose coordinates bfloat16 would round by up to 2 pixels. None if there is none.
         extra: Further names of the config: ``model_wrapper_cfg``, ``find_unused_parameters`` and their like.
     """
 
@@ -120,6 +122,7 @@ class Plan:
     batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16)
     val_batch_size: int = 1
     findings: tuple[Finding, ...] = ()
+    float32_part: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ from cnxv2_mm.recipes.pretraining.schedule import Schedule
 from cnxv2_mm.recipes.pretraining.start import Start
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.recipes.write_config import Section, config_text
+from cnxv2_mm.training.mixed_precision import bfloat16_wrapper
 
 BASE = "cnxv2_mm::fcmae/folder.py"
 
@@ -129,9 +130,8 @@ def _loader(plan: Plan, schedule: Schedule, num_workers: int) -> dict[str, Any]:
 
 
 def _rates(plan: Plan, schedule: Schedule, rate: float) -> dict[str, Any]:
-    mixed = {"type": "AmpOptimWrapper", "dtype": "bfloat16", "loss_scale": {"enabled": False}}
     return {
-        "optim_wrapper": {**(mixed if plan.bfloat16 else {}), "optimizer": {"lr": rate}},
+        "optim_wrapper": {**(bfloat16_wrapper() if plan.bfloat16 else {}), "optimizer": {"lr": rate}},
         "auto_scale_lr": {"base_batch_size": schedule.batch_size},
     }
 

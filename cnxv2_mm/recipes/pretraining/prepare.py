@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from rich.console import Console
@@ -39,6 +38,7 @@ from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.recipes.settings import Setting, print_settings, write_settings
 from cnxv2_mm.recipes.trial import Trial, choose_workers, largest_batch
 from cnxv2_mm.swap.weights import NO_WEIGHTS
+from cnxv2_mm.training.mixed_precision import gpu_computes_bfloat16
 from cnxv2_mm.training.saving import write_whole
 from cnxv2_mm.variants import find_variant
 
@@ -121,7 +121,7 @@ def _decide(run: RunFolder, request: Request, found: Survey, command: str, conso
         start=start,
         classes=class_names(found.files),
         repeats=repeats,
-        bfloat16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False),
+        bfloat16=gpu_computes_bfloat16(),
         on_gpu=get_device() != "cpu",
         command=command,
     )

@@ -3,7 +3,8 @@
 import pytest
 from mmengine.config import Config
 
-from cnxv2_mm.recipes.finetuning.config_file import learning_rate, momentum
+from cnxv2_mm.recipes.finetuning import config_file
+from cnxv2_mm.recipes.finetuning.config_file import learning_rate, momentum, trial_config
 from cnxv2_mm.recipes.finetuning.detection import Detection
 from cnxv2_mm.recipes.finetuning.task import Wishes
 
@@ -39,3 +40,19 @@ def test_it_is_short_and_every_part_has_a_comment(ended):
     blocks = ended.config.read_text().split("\n\n")
     assert all(block.startswith("# ") for block in blocks)
     assert sum(block.count("\n") for block in blocks) < 130
+
+
+@pytest.mark.parametrize("bfloat16", [True, False])
+def test_on_a_gpu_it_is_bfloat16_but_for_what_boxes_are_pooled_from(bfloat16, labelled, start, tmp_path, monkeypatch):
+    """As configs/coco's largest recipes have it: no loss scaling, and the neck's maps in float32."""
+    monkeypatch.setattr(config_file, "gpu_computes_bfloat16", lambda: bfloat16)
+    plan = Detection().plan(labelled, tmp_path / "out", start, Wishes(), lambda done, total: None)
+    config = trial_config(plan, Detection.scores[0], tmp_path)
+    hooks = [hook for hook in config.custom_hooks if hook.type == "cnxv2_mm.Float32OutputHook"]
+    wrapper = config.optim_wrapper
+    if bfloat16:
+        assert (wrapper.type, wrapper.dtype, wrapper.loss_scale) == ("AmpOptimWrapper", "bfloat16", {"enabled": False})
+        assert hooks == [{"type": "cnxv2_mm.Float32OutputHook", "part": "neck"}]
+    else:
+        assert wrapper.type == "OptimWrapper"
+        assert hooks == []

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ from mmengine.visualization import Visualizer
 from torch import Tensor
 from torch.nn import functional as F
 from yapf.yapflib import yapf_api
+
+HERE = Path(__file__).parent
 
 # cuDNN's convolutions would round float32 to the 11 bits of TF32; what is compared here is float32.
 torch.backends.cudnn.allow_tf32 = False
@@ -28,6 +31,16 @@ def _format_once(text: str, **settings: object) -> object:
 
 yapf_api.FormatCode = _format_once
 mmengine_configs._get_cfg_metainfo = cache(mmengine_configs._get_cfg_metainfo)
+
+# Of these the tests need the extra `export`, and its torch.
+OF_EXPORT = ("export/", "examples/", "benchmarks/export/", "tools/test_export.py", "test_docs_export.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).as_posix().startswith(OF_EXPORT):
+            item.add_marker(pytest.mark.export)
+
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 

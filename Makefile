@@ -42,13 +42,17 @@ evidence-quick: install
 	$(RUN) -m benchmarks.evidence --quick
 
 # Two processes of one thread each: on two cores that is twice as fast as one process of two threads. Files are taken in
-# their order, not the one with the most tests first: the longest one has a single test.
+# their order, not the one with the most tests first: the longest one has a single test. The tests of the export have
+# processes of their own, with OpenVINO and onnxruntime in them; one that dies ends the run, which would wait for it.
+PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+
 test: install
-	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(RUN) -m pytest $(PARALLEL) -m "not minkowski and not libraries and not browser and not export"
+	OMP_NUM_THREADS=1 $(RUN) -m pytest $(PARALLEL) -m export
 
 # The same tests with the oldest Python, torch and torchvision that pyproject.toml allows.
 test-lowest: $(LOWEST_VENV)/.installed
-	$(LOWEST_VENV)/bin/python -m pytest -m "not minkowski and not libraries and not browser and not inductor"
+	$(LOWEST_VENV)/bin/python -m pytest -m "not minkowski and not libraries and not browser and not inductor and not export"
 
 $(LOWEST_VENV)/.installed: requirements/lowest.txt pyproject.toml
 	$(LOWEST_PYTHON) -m venv $(LOWEST_VENV)

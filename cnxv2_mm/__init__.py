@@ -19,6 +19,8 @@ from cnxv2_mm.analysis import ReconstructionLoss
 from cnxv2_mm.backbone import ConvNeXtV2
 from cnxv2_mm.checkpoints import Pretrained, load_backbone, restrict_loader
 from cnxv2_mm.decoders import FCMAEDecoder, TransformerDecoder, UNetDecoder
+from cnxv2_mm.export.export import Export
+from cnxv2_mm.export.export import export as export_model
 from cnxv2_mm.fcmae import FCMAE
 from cnxv2_mm.images import ImagePreprocessor, LoadImage, RandomResizedCrop
 from cnxv2_mm.necks import ContiguousMaps
@@ -46,6 +48,7 @@ __all__ = [
     "ContiguousMaps",
     "ConvNeXtV2",
     "CpuAmpOptimWrapper",
+    "Export",
     "FCMAEDecoder",
     "FSDPStrategy",
     "FeatureProbeHook",
@@ -70,6 +73,7 @@ __all__ = [
     "WarmupCosineLR",
     "__version__",
     "convnext_blocks",
+    "export_model",
     "finetune",
     "load_backbone",
     "pretrain",

@@ -24,6 +24,7 @@ COMMANDS = {
     "pretrain": ("pretrain.py", "pre-train an encoder on a folder of images, without labels or a config"),
     "finetune": ("finetune.py", "train a detector, segmenter or classifier on labelled images, without a config"),
     "predict": ("predict.py", "find things in images with a trained model: pictures and a COCO file"),
+    "export": ("export.py", "write a trained model as ONNX, OpenVINO or torch.export, with the same numbers"),
     "embed": ("embed.py", "compute the features of a folder's images, and show which are alike"),
     "train": ("train.py", "train with a config of ours, mmdet, mmseg or mmpretrain"),
     "test": ("test.py", "test a checkpoint"),

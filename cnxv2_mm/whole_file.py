@@ -1,6 +1,7 @@
 """A file is replaced at once and whole, or stays as it was, whenever the disk is full or the process is killed."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,3 +45,35 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextmanager
+def whole_files(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the body a hidden folder for a file and those that belong to it; at the end they get their places at once.
+
+    Inside of it the files have the names that they keep: one may say where the others are. A process that is killed
+    meanwhile leaves the hidden folder behind, which the next writing replaces.
+
+    Args:
+        path: The file, in a folder that exists. It is moved last: when it is there, all are.
+
+    Yields:
+        The hidden folder.
+
+    Raises:
+        OSError: The disk is full, the folder cannot be written, and so on.
+    """
+    target = Path(path)
+    folder = target.with_name(f".{target.name[:_LETTERS]}{_PART}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+        parts = sorted(folder.iterdir(), key=lambda part: part.name == target.name)
+        for part in parts:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+        for part in parts:
+            part.replace(target.with_name(part.name))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -5,7 +5,7 @@ import re
 from tests.test_structure import ROOT
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
-FOLDERS = ("cnxv2_mm", "tests", "configs", "tools", "docs", "benchmarks", "demo", "requirements")
+FOLDERS = ("cnxv2_mm", "tests", "configs", "tools", "docs", "benchmarks", "demo", "examples", "requirements")
 
 
 def test_every_path_exists():

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from cnxv2_mm.whole_file import whole_file
+from cnxv2_mm.whole_file import whole_file, whole_files
 
 
 def test_the_target_has_its_old_content_until_the_end(tmp_path):
@@ -73,3 +73,26 @@ def test_processes_of_one_run_write_the_same_file_at_once(tmp_path, monkeypatch)
         assert target.read_text() == "second"
     assert target.read_text() == "first"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_several_files_get_their_places_at_the_end(tmp_path):
+    target = tmp_path / "model.xml"
+    target.write_text("old")
+    with whole_files(target) as folder:
+        (folder / "model.xml").write_text("new")
+        (folder / "model.bin").write_text("weights")
+        assert target.read_text() == "old"
+        assert not (tmp_path / "model.bin").exists()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"model.xml": "new", "model.bin": "weights"}
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
+def test_a_failure_leaves_none_of_several_files(error, tmp_path):
+    def write_half():
+        with whole_files(tmp_path / "model.xml") as folder:
+            (folder / "model.bin").write_text("weights")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    assert list(tmp_path.iterdir()) == []

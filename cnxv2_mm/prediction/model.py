@@ -28,6 +28,8 @@ class TrainedModel:
         device: Where to run it.
 
     Attributes:
+        config: Its whole config.
+        model: The network, with its data preprocessor.
         pipeline: How images are read and prepared for it.
         classes: The names of its classes; empty if neither the checkpoint nor the config has them.
 
@@ -54,7 +56,8 @@ class TrainedModel:
                 f"was trained with ({differences} ...)"
             ) from error
         self.classes = _class_names(checkpoint, config)
-        self._model: Any = model.to(device).eval()
+        self.config = config
+        self.model: Any = model.to(device).eval()
 
     @torch.no_grad()
     def predict(self, image: Any, file: Path) -> Any:
@@ -68,7 +71,7 @@ class TrainedModel:
             FloatingPointError: The model gives boxes, scores or probabilities that are not finite.
         """
         batch = pseudo_collate([self.pipeline.prepare(image, file)])
-        sample = self._model.test_step(batch)[0].to("cpu")
+        sample = self.model.test_step(batch)[0].to("cpu")
         _check_finite(sample, file)
         return sample
 

@@ -26,6 +26,9 @@ class ImagePipeline:
     Args:
         config: A whole config, of ours, mmdet, mmseg or mmpretrain. Its default scope has to be set.
 
+    Attributes:
+        reads_rgb: Whether images of three channels are in the order RGB; mmcv's are in the order BGR.
+
     Raises:
         ValueError: The config has no test pipeline, or one that does not begin with loading an image.
     """
@@ -42,6 +45,7 @@ class ImagePipeline:
         self._steps = Compose([step for step in steps[1:] if not type_name(step).startswith("Load")])
         self._channels = _CHANNELS.get(steps[0].get("color_type", "color"))
         self._is_stored_order = steps[0].get("imdecode_backend") == "tifffile"
+        self.reads_rgb = self._is_tensor or self._is_stored_order
         self._to_float = bool(steps[0].get("to_float32"))
 
     def load(self, file: Path) -> Any:

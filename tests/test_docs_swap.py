@@ -6,6 +6,8 @@ import re
 
 import pytest
 import torch
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, init_default_scope
 
 from cnxv2_mm.checkpoints import allow_checkpoint_types
 from cnxv2_mm.config.load import load_config
@@ -51,6 +53,18 @@ def test_the_config_by_hand_is_the_one_that_the_command_writes(tmp_path):
     by_hand = without_scopes(load_config(str(file)).to_dict())
     del by_hand["weights"]
     assert by_hand == without_scopes(swapped.to_dict())
+
+
+def test_the_stem_learns_at_the_smallest_part_of_the_full_rate(tmp_path):
+    """Of the config by hand. tiny has 18 blocks: its stem learns at 0.9 ** 18 of the rate if each block is a layer."""
+    file = tmp_path / "my_retinanet.py"
+    file.write_text(block("python", "# my_retinanet.py"))
+    config = load_config(str(file))
+    init_default_scope(config.default_scope)
+    with torch.device("meta"):
+        model = MODELS.build(config.model)
+    groups = build_optim_wrapper(model, config.optim_wrapper).param_groups
+    assert min(group["lr"] for group in groups) == pytest.approx(1e-4 * 0.9**18)
 
 
 def write_own_data(root):

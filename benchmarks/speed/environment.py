@@ -26,6 +26,8 @@ DISTRIBUTIONS = {
 RESULTS = (
     "benchmarks/speed/results",
     "benchmarks/loading/results.*",
+    "benchmarks/export/results.json",
+    "docs/export.md",
     "benchmarks/gpu_traffic.json",
     "benchmarks/README.md",
     "benchmarks/swap/coverage.*",

@@ -13,7 +13,8 @@ import cnxv2_mm  # noqa: F401  first: it registers our types and supplies missin
 from cnxv2_mm import command_line
 from cnxv2_mm.config.check import check_names
 from cnxv2_mm.config.load import load_config
-from cnxv2_mm.export.in_runner import SUFFIXES, use_exported_file
+from cnxv2_mm.export.exported_model import SUFFIXES
+from cnxv2_mm.export.in_runner import use_exported_file
 from cnxv2_mm.training import resuming
 from cnxv2_mm.training.data_check import check_data
 from cnxv2_mm.training.loaded_weights import RequireWeights

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from cnxv2_mm.export.half_precision import store_in_half_precision
 from cnxv2_mm.export.onnx_file import write_onnx
 from cnxv2_mm.export.openvino_file import write_openvino
 from cnxv2_mm.export.packages import package
@@ -91,8 +90,7 @@ def onnx(work: Work) -> Form:
 
 def onnx_fp16(work: Work) -> Form:
     """Return the ONNX file that computes in float16, in onnxruntime."""
-    program = store_in_half_precision(record(work.half, work.image, dynamic=False))
-    return _onnx(work, program, work.folder / "half.onnx")
+    return _onnx(work, record(work.half, work.image, dynamic=False), work.folder / "half.onnx")
 
 
 def openvino(work: Work) -> Form:

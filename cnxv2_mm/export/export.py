@@ -14,7 +14,6 @@ from torch.export import ExportedProgram
 from cnxv2_mm.arguments import check_count
 from cnxv2_mm.export.differences import Difference, differences, largest, score_threshold
 from cnxv2_mm.export.exported_model import ExportedModel
-from cnxv2_mm.export.half_precision import store_in_half_precision
 from cnxv2_mm.export.metadata import describe, resize_steps
 from cnxv2_mm.export.onnx_file import write_onnx
 from cnxv2_mm.export.openvino_file import write_openvino
@@ -108,7 +107,7 @@ def export(
     file = Path(out) if out is not None else Path(f"{subject.name}{ending}")
     _check_out(file, ending, overwrite)
     make_folder(file.parent)
-    resize_steps(subject.config)
+    resize_steps(subject.config)  # refuses a pipeline before the long part
     files = find_photographs(images, subject.config)
     if not dynamic and size is None:
         size = pipeline_size(subject.pipeline, files[0])
@@ -117,8 +116,6 @@ def export(
     picture = Picture(subject.preprocessor, reads_rgb=reads_rgb, channels=shown[0].shape[3])
     whole = WholeModel(picture, subject.model, fp16=fp16)
     program = record(whole, shown[0], dynamic=size is None)
-    if fp16:
-        program = store_in_half_precision(program)
     limits = sides(program)
     _check_sides(shown, files, limits)
     metadata = describe(subject, shown[0], limits, dynamic=size is None, fp16=fp16)

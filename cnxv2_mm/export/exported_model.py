@@ -23,6 +23,7 @@ class _Runtime(Protocol):
 
 
 _RUNTIMES: dict[str, Any] = {".onnx": OnnxModel, ".xml": OpenVinoModel, ".pt2": ProgramModel}
+SUFFIXES = tuple(_RUNTIMES)
 
 
 class ExportedModel:
@@ -47,7 +48,7 @@ class ExportedModel:
         file = Path(file)
         kind = _RUNTIMES.get(file.suffix)
         if kind is None:
-            raise ValueError(f"{file} is no exported model, whose name ends in {', '.join(_RUNTIMES)}")
+            raise ValueError(f"{file} is no exported model, whose name ends in {', '.join(SUFFIXES)}")
         if not file.is_file():
             raise FileNotFoundError(f"exported model {file} does not exist")
         self._runtime: _Runtime = kind(file)

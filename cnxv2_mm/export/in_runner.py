@@ -16,8 +16,6 @@ from cnxv2_mm.export.exported_model import ExportedModel
 from cnxv2_mm.prediction.pipeline import ImagePipeline
 from cnxv2_mm.registry import MODELS
 
-SUFFIXES = (".onnx", ".xml", ".pt2")
-
 
 def use_exported_file(config: Config, file: str) -> None:
     """Change a config so that its test runs an exported file instead of its model.

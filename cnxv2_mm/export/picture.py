@@ -27,7 +27,6 @@ class Picture(nn.Module):
         preprocessor: The data preprocessor: of mmdet, mmseg, mmpretrain or ours.
         reads_rgb: Whether the config's pipeline reads pictures in the order RGB. mmcv reads BGR.
         channels: Number of channels of the pictures.
-        divisor: The sides are filled up to multiples of it, unless the preprocessor has a rule of its own.
 
     Attributes:
         flips: Whether the network's channel order is the reverse of RGB.
@@ -41,7 +40,7 @@ class Picture(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, preprocessor: Any, *, reads_rgb: bool, channels: int = _NUM_COLOURS, divisor: int = 1) -> None:
+    def __init__(self, preprocessor: Any, *, reads_rgb: bool, channels: int = _NUM_COLOURS) -> None:
         super().__init__()
         name = type(preprocessor).__name__
         if name not in _REVERSES:
@@ -62,7 +61,7 @@ class Picture(nn.Module):
         self.reads_rgb = reads_rgb
         self.flips = channels == _NUM_COLOURS and reads_rgb == reverses
         own = _padding(preprocessor)
-        self.divisor = own["size_divisor"] if own["size_divisor"] > 1 else divisor
+        self.divisor = own["size_divisor"]
         self.least = own["size"]
         self.filling = own["value"]
 

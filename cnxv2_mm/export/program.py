@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from cnxv2_mm.export.half_precision import store_in_half_precision
 from cnxv2_mm.export.quiet import quiet
 from cnxv2_mm.export.whole_model import WholeModel
 
@@ -23,7 +24,7 @@ def record(model: WholeModel, example: Tensor, *, dynamic: bool) -> ExportedProg
     """Record what a model does.
 
     Args:
-        model: The model.
+        model: The model; with ``fp16`` the program holds the weights that it uses as float16 as float16.
         example: Pictures, (N, height, width, C), as the file will get them.
         dynamic: Whether height and width, and N where the model takes batches, may have other values than those of
             ``example`` (:func:`sides`). If not, the file takes exactly this shape.
@@ -54,7 +55,7 @@ def record(model: WholeModel, example: Tensor, *, dynamic: bool) -> ExportedProg
                     f"{low}, it takes no other; export it with --size, or from larger images"
                 )
         _check_another_size(model, program, example)
-    return program
+    return store_in_half_precision(program) if model.fp16 else program
 
 
 def _check_another_size(model: WholeModel, program: ExportedProgram, example: Tensor) -> None:

@@ -13,10 +13,8 @@ from cnxv2_mm.export.models import exportable
 from cnxv2_mm.export.models.base import ExportableModel
 from cnxv2_mm.prediction.model import TrainedModel
 from cnxv2_mm.prediction.pipeline import ImagePipeline
-from cnxv2_mm.prediction.source import Source, find_in_folder
+from cnxv2_mm.prediction.source import ENCODER, Source, check_checkpoint, find_in_folder
 from cnxv2_mm.prediction.statistics import find_statistics
-
-_ENCODER = "encoder.safetensors"  # of `cnxv2 pretrain`
 
 
 @dataclass(frozen=True)
@@ -57,13 +55,12 @@ def load_subject(source: str | os.PathLike[str] | Source, *, logits: bool = Fals
     if not isinstance(source, Source):
         word = os.fspath(source)
         folder = Path(word)
-        if not folder.is_dir() or (folder / _ENCODER).is_file():
+        if not folder.is_dir() or (folder / ENCODER).is_file():
             return _backbone(word, logits)
         source, name = find_in_folder(folder), folder.resolve().name
     else:
         name = Path(source.config.rpartition("::")[2]).stem
-    if "://" not in source.checkpoint and not Path(source.checkpoint).is_file():
-        raise FileNotFoundError(f"checkpoint {source.checkpoint} does not exist.")
+    check_checkpoint(source)
     trained = TrainedModel(source)
     model = exportable(trained.model, logits=logits)
     files: dict[str, str | None] = {"config": source.config, "checkpoint": source.checkpoint}

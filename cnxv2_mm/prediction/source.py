@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_MODEL, _ENCODER = "model.pth", "encoder.safetensors"  # of `cnxv2 finetune` and of `cnxv2 pretrain`
+_MODEL, ENCODER = "model.pth", "encoder.safetensors"  # of `cnxv2 finetune` and of `cnxv2 pretrain`
 _CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin")
 _FORMS = "give DIR IMAGES... or CONFIG CHECKPOINT IMAGES..."
 
@@ -57,11 +57,20 @@ def split_words(words: Sequence[str]) -> tuple[Source, list[str]]:
                 f"after the config {first} its checkpoint is expected ({', '.join(_CHECKPOINTS)}), {found}: {_FORMS}"
             )
         source = Source(first, rest.pop(0))
-    if "://" not in source.checkpoint and not Path(source.checkpoint).is_file():
-        raise FileNotFoundError(f"checkpoint {source.checkpoint} does not exist.")
+    check_checkpoint(source)
     if not rest:
         raise ValueError(f"there are no images to predict: {_FORMS}")
     return source, rest
+
+
+def check_checkpoint(source: Source) -> None:
+    """Check that the file of the weights exists, unless it is an address.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    if "://" not in source.checkpoint and not Path(source.checkpoint).is_file():
+        raise FileNotFoundError(f"checkpoint {source.checkpoint} does not exist.")
 
 
 def find_in_folder(folder: Path) -> Source:
@@ -75,7 +84,7 @@ def find_in_folder(folder: Path) -> Source:
         ValueError: It has several and does not say which.
     """
     configs, best = sorted(folder.glob("*.py")), sorted(folder.glob("best_*.pth"))
-    if (folder / _ENCODER).is_file():
+    if (folder / ENCODER).is_file():
         raise ValueError(
             f"{folder} is a pre-training, whose encoder finds nothing in images yet: run cnxv2 finetune on it first."
         )

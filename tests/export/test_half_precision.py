@@ -81,8 +81,7 @@ def files(backbone: ConvNeXtV2, tmp_path_factory: pytest.TempPathFactory) -> dic
     folder = tmp_path_factory.mktemp("half")
     found = {name: folder / f"{name}.onnx" for name in ("float32", "ours", "naive")}
     write_onnx(record(whole(backbone, fp16=False), PICTURE, dynamic=False), found["float32"], NAMES, {})
-    program = record(whole(backbone, fp16=True), PICTURE, dynamic=False)
-    write_onnx(store_in_half_precision(program), found["ours"], NAMES, {})
+    write_onnx(record(whole(backbone, fp16=True), PICTURE, dynamic=False), found["ours"], NAMES, {})
     onnx.save(convert_float_to_float16(onnx.load(found["float32"]), keep_io_types=True), found["naive"])
     return found
 
@@ -186,7 +185,7 @@ def test_weights_in_parts_and_weights_of_two_uses() -> None:
 
 
 def test_stored_and_loaded_again(backbone: ConvNeXtV2, tmp_path: Path) -> None:
-    program = store_in_half_precision(record(whole(backbone, fp16=True), PICTURE, dynamic=False))
+    program = record(whole(backbone, fp16=True), PICTURE, dynamic=False)
     torch.export.save(program, tmp_path / "half.pt2")
     loaded = torch.export.load(tmp_path / "half.pt2").module()
     for one, other in zip(loaded(PICTURE), program.module()(PICTURE), strict=True):

@@ -116,10 +116,10 @@ def test_mmseg_fills_up_to_a_size(size: tuple[int, int]) -> None:
     assert images.shape[-2:] == (max(size[0], 53), max(size[1], 67))
 
 
-def test_a_divisor_of_the_network() -> None:
-    assert Picture(DetDataPreprocessor(), reads_rgb=False, divisor=32)(photograph()).shape == (2, 3, 64, 96)
+def test_pictures_are_filled_up_as_the_preprocessor_says() -> None:
+    assert Picture(DetDataPreprocessor(), reads_rgb=False)(photograph()).shape == (2, 3, 53, 67)
     own = DetDataPreprocessor(pad_size_divisor=24)
-    assert Picture(own, reads_rgb=False, divisor=32)(photograph()).shape == (2, 3, 72, 72)
+    assert Picture(own, reads_rgb=False)(photograph()).shape == (2, 3, 72, 72)
 
 
 def test_refused() -> None:

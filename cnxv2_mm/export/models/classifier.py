@@ -9,6 +9,7 @@ from mmpretrain.models.heads import ClsHead, MultiLabelClsHead
 from torch import Tensor, nn
 
 from cnxv2_mm.export.models.base import ExportableModel, Output
+from cnxv2_mm.export.models.overrides import method
 
 
 class Classifier(ExportableModel):
@@ -25,7 +26,7 @@ class Classifier(ExportableModel):
     def __init__(self, model: nn.Module) -> None:
         super().__init__(model)
         name = type(model).__name__
-        if not isinstance(model, ImageClassifier) or type(model).predict is not ImageClassifier.predict:
+        if not isinstance(model, ImageClassifier) or method(model, "predict") is not ImageClassifier.predict:
             raise ValueError(f"{name} cannot be exported as a classifier: only ImageClassifier of mmpretrain is known")
         if not any(_predicts_as(model.head, kind) for kind in (ClsHead, MultiLabelClsHead)):
             raise ValueError(
@@ -59,5 +60,5 @@ class Classifier(ExportableModel):
 
 def _predicts_as(head: nn.Module | None, kind: type[nn.Module]) -> bool:
     """Whether a head predicts with the methods of that class."""
-    methods = ("predict", "_get_predictions")
-    return isinstance(head, kind) and all(getattr(type(head), name) is getattr(kind, name) for name in methods)
+    names = ("predict", "_get_predictions")
+    return isinstance(head, kind) and all(method(head, name) is getattr(kind, name) for name in names)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from cnxv2_mm.export.differences import differences, score_threshold
 from cnxv2_mm.export.exported_model import ExportedModel
-from cnxv2_mm.export.half_precision import store_in_half_precision
 from cnxv2_mm.export.onnx_file import write_onnx
 from cnxv2_mm.export.openvino_file import write_openvino
 from cnxv2_mm.export.program import record
@@ -47,8 +46,6 @@ def check_targets(
     names = [output.name for output in outputs]
     metadata = {"cnxv2_mm": '"test"', "outputs": json.dumps([{"name": name} for name in names])}
     program = record(whole, images[0], dynamic=dynamic)
-    if whole.fp16:
-        program = store_in_half_precision(program)
     onnx_file, openvino_file = folder / "model.onnx", folder / "model.xml"
     write_onnx(program, onnx_file, names, metadata)
     write_openvino(onnx_file, openvino_file, metadata, fp16=whole.fp16)

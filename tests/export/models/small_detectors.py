@@ -75,7 +75,7 @@ def draw_numbers(model: nn.Module) -> None:
 
 def whole(model: nn.Module, kind: type[ExportableModel]) -> WholeModel:
     """The model with its preprocessing."""
-    return WholeModel(Picture(model.data_preprocessor, reads_rgb=False, divisor=32), kind(model))
+    return WholeModel(Picture(model.data_preprocessor, reads_rgb=False), kind(model))
 
 
 def same_detections(model: WholeModel, image: Tensor) -> tuple[Tensor, ...]:

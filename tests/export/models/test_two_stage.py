@@ -23,7 +23,7 @@ BLANK = torch.zeros(1, 150, 180, 3, dtype=torch.uint8)
 
 
 def whole(detector: Any) -> WholeModel:
-    return WholeModel(Picture(detector.data_preprocessor, reads_rgb=False, divisor=32), TwoStageDetector(detector))
+    return WholeModel(Picture(detector.data_preprocessor, reads_rgb=False), TwoStageDetector(detector))
 
 
 @torch.no_grad()
@@ -52,6 +52,24 @@ def test_mask_rcnn_finds_the_same_in_images_of_any_size(tmp_path):
         assert list(found) == ["boxes", "scores", "labels", "masks"]
         assert 0 < found["masks"].mean() < 0.5
     check_finds_nothing(model, worst, tmp_path)
+
+
+@torch.no_grad()
+def test_in_half_precision_proposals_are_found_in_float32():
+    """Of proposals many are almost as good as others: float16 would rank them anew."""
+    detector = small_detector(MASK)
+    expected = {
+        "backbone.stages.0.0.pwconv1": torch.float16,
+        "rpn_head.rpn_conv": torch.float32,
+        "rpn_head.rpn_cls": torch.float32,
+        "roi_head.bbox_head.shared_fcs.0": torch.float16,
+    }
+    seen = {}
+    for name in expected:
+        layer = detector.get_submodule(name)
+        layer.register_forward_hook(lambda module, args, output, name=name: seen.update({name: output.dtype}))
+    WholeModel(Picture(detector.data_preprocessor, reads_rgb=False), TwoStageDetector(detector), fp16=True)(CHINA)
+    assert seen == expected
 
 
 def test_cascade_mask_rcnn_finds_the_same(tmp_path):

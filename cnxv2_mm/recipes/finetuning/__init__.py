@@ -3,6 +3,7 @@
 The files in reading order:
 
 - ``start.py``: the network and the weights to start from
+- ``rates.py``: learning rates by the width of the network
 - ``task.py``: what a task says of itself, and the plan that it makes for its data
 - ``detector_sizes.py``, ``detection.py``: the task 'detect'
 - ``segmenter_sizes.py``, ``segmentation.py``: the task 'segment'

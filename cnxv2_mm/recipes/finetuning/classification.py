@@ -1,5 +1,6 @@
 """``cnxv2 finetune classify``: a linear classifier on a ConvNeXt, as the paper's, at a size that fits the images."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from cnxv2_mm.recipes.data.class_folders import ClassFolders, read_class_folders
+from cnxv2_mm.recipes.finetuning.rates import RatesByWidth, choose_rates
 from cnxv2_mm.recipes.finetuning.start import Start
-from cnxv2_mm.recipes.finetuning.task import Plan, Rates, Score, Step, Wishes
+from cnxv2_mm.recipes.finetuning.task import Plan, Score, Step, Wishes, check_wishes
 from cnxv2_mm.recipes.settings import Setting
 
 _STRIDE = 32  # pixels of a cell of the last stage
@@ -17,16 +19,14 @@ _SIZE = 224  # the paper's
 # fills the image, and they are only shifted.
 _LARGE_IMAGES = 128
 _SHOWN = 224 / 256  # the paper's test: the share of the shorter side that is cut out
-# Number of channels of the last stage, up to which a network is this narrow -> learning rate for 32 images, layer
-# decay, drop path, and where they are from. The paper's rates are for 1024 images; here they are divided by the root of
-# 1024 / 32, as AdamW's go.
-_RATES = {
+# For 32 images in a step. The paper's rates for 1024 images are divided by the root of 1024 / 32, as AdamW's go.
+_RATES: RatesByWidth = {
     384: (2e-3, 0.98, 0.0, "configs/demo/classification.py, for atto"),
     640: (1e-3, 0.95, 0.1, "ours, between those of atto and tiny"),
     768: (5.7e-4, 0.9, 0.2, "table 10 of ConvNeXt V2, for tiny"),
     1024: (4.4e-4, 0.85, 0.1, "table 11 of ConvNeXt V2, for base; 0.85 a block is its 0.6 for three"),
+    math.inf: (4.4e-4, 0.85, 0.2, "table 11 of ConvNeXt V2, for large; 0.85 a block is its 0.6 for three"),
 }
-_LARGEST = (4.4e-4, 0.85, 0.2, "table 11 of ConvNeXt V2, for large; 0.85 a block is its 0.6 for three")
 _BATCH = 32
 _MANY_IMAGES = 20_000
 _LEAST_TO_SEE, _MOST_TO_SEE = 20_000, 128_000_000  # the latter are ImageNet's 100 epochs
@@ -50,10 +50,12 @@ class Classification:
 
     def plan(self, data: Path, out: Path, start: Start, wishes: Wishes, step: Step) -> Plan:
         """Read folders of classes and choose a classifier for them; see :meth:`.task.Task.plan`."""
-        _check_wishes(start, wishes)
+        check_wishes(self.name, start, wishes)
+        if wishes.size is not None and wishes.size < _STRIDE:
+            raise ValueError(f"--size {wishes.size} must be at least {_STRIDE} pixels, the stride of the last stage")
         folders = read_class_folders(data, out.absolute(), step)
         sizes = _choose_sizes(folders, wishes.size)
-        lr, layer_decay, drop_path, source = next((r for c, r in _RATES.items() if start.channels[-1] <= c), _LARGEST)
+        rates = choose_rates(_RATES, _BATCH, start)
         number, number_val = int(folders.num_train.sum()), int(folders.num_val.sum())
         to_see = min(max(_LEAST_TO_SEE, _EPOCHS * number), _MOST_TO_SEE)
         return Plan(
@@ -62,7 +64,7 @@ class Classification:
             library="mmpretrain",
             visualizer="UniversalVisualizer",
             base=("mmpretrain::_base_/models/convnext_v2/atto.py",),
-            model=_model(folders, start, drop_path),
+            model=_model(folders, start, rates.drop_path),
             model_why="The backbone's size is that of the weights, the head's that of the data.",
             train_dataset=_dataset(folders, folders.train, _train_pipeline(start, sizes, wishes.flip)),
             val_dataset=_dataset(folders, folders.val, _val_pipeline(sizes)),
@@ -71,7 +73,7 @@ class Classification:
             classes=folders.classes,
             num_train=number,
             num_val=number_val,
-            rates=Rates(lr, _BATCH, layer_decay, source),
+            rates=rates,
             images_to_see=to_see,
             images_why=f"{_LEAST_TO_SEE} images or {_EPOCHS} epochs, what is more; {_MOST_TO_SEE} images at most",
             settings=(
@@ -93,23 +95,11 @@ class Classification:
                 Setting(
                     "mirrored images", "yes" if wishes.flip else "no", "--no-flip" if not wishes.flip else "default"
                 ),
-                Setting("drop path", f"{drop_path:g}", source),
+                Setting("drop path", f"{rates.drop_path:g}", rates.why),
             ),
             batch_sizes=_batch_sizes(number),
             val_batch_size=_BATCH,
             findings=folders.findings,
-        )
-
-
-def _check_wishes(start: Start, wishes: Wishes) -> None:
-    if wishes.reduce_zero_label:
-        raise ValueError("--reduce-zero-label is for label maps: `finetune classify` has none")
-    if wishes.size is not None and wishes.size < _STRIDE:
-        raise ValueError(f"--size {wishes.size} must be at least {_STRIDE} pixels, the stride of the last stage")
-    if len(start.mean) != 3:
-        raise ValueError(
-            f"--from {start.weights} is for images of {len(start.mean)} channels, and `finetune classify` loads colour "
-            "images, three: give an encoder for those"
         )
 
 
@@ -132,7 +122,6 @@ def _shift(sizes: _Sizes) -> int:
 
 
 def _model(folders: ClassFolders, start: Start, drop_path: float) -> dict[str, Any]:
-    regularised = {"drop_path_rate": drop_path} if drop_path else {}
     return {
         "data_preprocessor": {
             "num_classes": len(folders.classes),
@@ -141,7 +130,7 @@ def _model(folders: ClassFolders, start: Start, drop_path: float) -> dict[str, A
             "to_rgb": True,
         },
         # A vector for each image, as mmpretrain's ConvNeXt gives.
-        "backbone": start.backbone(out_indices=(3,), gap_before_final_norm=True, **regularised),
+        "backbone": start.backbone(out_indices=(3,), gap_before_final_norm=True, drop_path_rate=drop_path),
         "head": {
             "in_channels": start.channels[-1],
             "num_classes": len(folders.classes),

@@ -1,23 +1,24 @@
 """``cnxv2 finetune detect``: Mask R-CNN where every object has a mask, Faster R-CNN where there are boxes alone."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 from cnxv2_mm.recipes.data.coco import CocoData, read_coco
 from cnxv2_mm.recipes.finetuning.detector_sizes import DetectorSizes, choose_sizes
+from cnxv2_mm.recipes.finetuning.rates import RatesByWidth, choose_rates
 from cnxv2_mm.recipes.finetuning.start import Start
-from cnxv2_mm.recipes.finetuning.task import Plan, Rates, Score, Step, Wishes
+from cnxv2_mm.recipes.finetuning.task import Plan, Score, Step, Wishes, check_wishes
 from cnxv2_mm.recipes.settings import Setting
 
-# Number of channels of the last stage, up to which a network is this narrow -> learning rate for 4 images, layer decay,
-# drop path, and where they are from.
-_RATES = {
+# For 4 images in a step.
+_RATES: RatesByWidth = {
     384: (1e-3, 0.95, 0.0, "configs/demo/mask_rcnn.py, for atto"),
     640: (5e-4, 0.9, 0.0, "ours, between those of atto and tiny"),
     768: (1e-4, 0.7, 0.2, "configs/coco/lowdata_*.py, for tiny"),
     1024: (1e-4, 0.8, 0.3, "ConvNeXt V1's of B on COCO"),
+    math.inf: (1e-4, 0.7, 0.4, "ConvNeXt V1's of L on COCO"),
 }
-_LARGEST = (1e-4, 0.7, 0.4, "ConvNeXt V1's of L on COCO")
 _BATCH = 4
 _FEW_IMAGES = 2000
 _MORE_IMAGES = 8000
@@ -39,11 +40,13 @@ class Detection:
 
     def plan(self, data: Path, out: Path, start: Start, wishes: Wishes, step: Step) -> Plan:
         """Read a COCO data set and choose a detector for it; see :meth:`.task.Task.plan`."""
-        _check_wishes(start, wishes)
+        check_wishes(self.name, start, wishes)
+        if wishes.size is not None and wishes.size < 32:
+            raise ValueError(f"--size {wishes.size} must be at least 32 pixels, the stride of the last stage")
         coco = read_coco(data, out.absolute(), step)
         sizes = choose_sizes(coco, start, wishes.size)
         kind = "mask" if coco.masks else "faster"
-        lr, layer_decay, drop_path, source = next((r for c, r in _RATES.items() if start.channels[-1] <= c), _LARGEST)
+        rates = choose_rates(_RATES, _BATCH, start)
         few = coco.num_train < _FEW_IMAGES
         to_see = min(max(_LEAST_TO_SEE, _LEAST_EPOCHS * coco.num_train), _MOST_EPOCHS * coco.num_train)
         count = f"{coco.num_train} images with {len(coco.box_sizes)} objects of {len(coco.classes)} classes"
@@ -53,7 +56,7 @@ class Detection:
             library="mmdet",
             visualizer="DetLocalVisualizer",
             base=(f"mmdet::_base_/models/{kind}-rcnn_r50_fpn.py",),
-            model=_model(coco, start, sizes, drop_path),
+            model=_model(coco, start, sizes, rates.drop_path),
             model_why="Sizes follow from the data and the backbone; settings.json has the reason for each.",
             train_dataset=_dataset(coco, "train", _train_pipeline(coco, sizes, wishes.flip, distort=few)),
             val_dataset=_dataset(coco, "val", _val_pipeline(coco, sizes)),
@@ -67,7 +70,7 @@ class Detection:
             classes=coco.classes,
             num_train=coco.num_train,
             num_val=coco.num_val,
-            rates=Rates(lr, _BATCH, layer_decay, source),
+            rates=rates,
             images_to_see=to_see,
             images_why=f"{_LEAST_TO_SEE} images or {_LEAST_EPOCHS} epochs, what is more; {_MOST_EPOCHS} epochs at most",
             settings=(
@@ -81,23 +84,11 @@ class Detection:
                     "yes" if few else "no",
                     f"{'fewer' if few else 'not fewer'} than {_FEW_IMAGES} images",
                 ),
-                Setting("drop path", f"{drop_path:g}", source),
+                Setting("drop path", f"{rates.drop_path:g}", rates.why),
             ),
             batch_sizes=_batch_sizes(coco.num_train),
             findings=coco.findings,
             float32_part="neck",
-        )
-
-
-def _check_wishes(start: Start, wishes: Wishes) -> None:
-    if wishes.reduce_zero_label:
-        raise ValueError("--reduce-zero-label is for label maps: `finetune detect` has none")
-    if wishes.size is not None and wishes.size < 32:
-        raise ValueError(f"--size {wishes.size} must be at least 32 pixels, the stride of the last stage")
-    if len(start.mean) != 3:
-        raise ValueError(
-            f"--from {start.weights} is for images of {len(start.mean)} channels, and detectors of mmdet load colour "
-            "images, three: give an encoder for those"
         )
 
 
@@ -114,7 +105,6 @@ def _batch_sizes(num_train: int) -> tuple[int, ...]:
 
 def _model(coco: CocoData, start: Start, sizes: DetectorSizes, drop_path: float) -> dict[str, Any]:
     width, classes = sizes.width, len(coco.classes)
-    regularised = {"drop_path_rate": drop_path} if drop_path else {}
     roi_head: dict[str, Any] = {
         "bbox_roi_extractor": {"out_channels": width},
         "bbox_head": {"in_channels": width, "fc_out_channels": sizes.fc_width, "num_classes": classes},
@@ -129,7 +119,7 @@ def _model(coco: CocoData, start: Start, sizes: DetectorSizes, drop_path: float)
         }
     return {
         "data_preprocessor": {"mean": list(start.mean), "std": list(start.std)},
-        "backbone": start.backbone(**regularised),
+        "backbone": start.backbone(drop_path_rate=drop_path),
         "neck": {"in_channels": list(start.channels), "out_channels": width},
         "rpn_head": {
             "in_channels": width,

@@ -1,24 +1,24 @@
 """``cnxv2 finetune segment``: UperNet with a ConvNeXt, as ConvNeXt's recipe for ADE20K has it, in sizes that fit."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 from cnxv2_mm.recipes.data.label_maps import LabelMaps, Part, read_label_maps
+from cnxv2_mm.recipes.finetuning.rates import RatesByWidth, choose_rates
 from cnxv2_mm.recipes.finetuning.segmenter_sizes import STRIDE, SegmenterSizes, choose_sizes
 from cnxv2_mm.recipes.finetuning.start import Start
-from cnxv2_mm.recipes.finetuning.task import Plan, Rates, Score, Step, Wishes
+from cnxv2_mm.recipes.finetuning.task import Plan, Score, Step, Wishes, check_wishes
 from cnxv2_mm.recipes.settings import Setting
 
-# Number of channels of the last stage, up to which a network is this narrow -> learning rate for 16 images, layer
-# decay, drop path, and where they are from. ConvNeXt V1's decay of 0.9 for each of 6 or 12 groups is 0.97 for each
-# block.
-_RATES = {
+# For 16 images in a step. ConvNeXt V1's decay of 0.9 for each of 6 or 12 groups is 0.97 for each block.
+_RATES: RatesByWidth = {
     384: (1.4e-3, 0.98, 0.0, "configs/demo/upernet.py, for atto"),
     640: (5e-4, 0.97, 0.1, "ours, between those of atto and tiny"),
     768: (2e-4, 0.97, 0.2, "table A.4 of ConvNeXt V2 for ADE20K, the middle of its sweep"),
     1024: (2e-4, 0.97, 0.3, "table A.4 of ConvNeXt V2 for ADE20K, the middle of its sweep"),
+    math.inf: (1e-4, 0.97, 0.4, "table A.4 of ConvNeXt V2 for ADE20K, the lowest of its sweep"),
 }
-_LARGEST = (1e-4, 0.97, 0.4, "table A.4 of ConvNeXt V2 for ADE20K, the lowest of its sweep")
 _BATCH = 16
 _LEAST_TO_SEE, _MOST_TO_SEE = 32_000, 2_560_000  # the latter are ADE20K's 160 000 iterations of 16
 _EPOCHS = 100
@@ -40,10 +40,14 @@ class Segmentation:
 
     def plan(self, data: Path, out: Path, start: Start, wishes: Wishes, step: Step) -> Plan:
         """Read images and label maps and choose a segmenter for them; see :meth:`.task.Task.plan`."""
-        _check_wishes(start, wishes)
+        check_wishes(self.name, start, wishes, label_maps=True)
+        if wishes.size is not None and (wishes.size < STRIDE or wishes.size % STRIDE):
+            raise ValueError(
+                f"--size {wishes.size} must be a multiple of {STRIDE} pixels, the stride of the last stage"
+            )
         maps = read_label_maps(data, out.absolute(), wishes.reduce_zero_label, step)
         sizes = choose_sizes(maps, start, wishes.size)
-        lr, layer_decay, drop_path, source = next((r for c, r in _RATES.items() if start.channels[-1] <= c), _LARGEST)
+        rates = choose_rates(_RATES, _BATCH, start)
         number = maps.train.number
         to_see = min(max(_LEAST_TO_SEE, _EPOCHS * number), _MOST_TO_SEE)
         return Plan(
@@ -52,7 +56,7 @@ class Segmentation:
             library="mmseg",
             visualizer="SegLocalVisualizer",
             base=("mmseg::_base_/models/upernet_r50.py",),
-            model=_model(maps, start, sizes, drop_path),
+            model=_model(maps, start, sizes, rates.drop_path),
             model_why="Sizes follow from the data and the backbone; settings.json has the reason for each.",
             train_dataset=_dataset(maps, maps.train, _train_pipeline(sizes, wishes.flip)),
             val_dataset=_dataset(maps, maps.val, _val_pipeline(sizes)),
@@ -61,7 +65,7 @@ class Segmentation:
             classes=maps.classes,
             num_train=number,
             num_val=maps.val.number,
-            rates=Rates(lr, _BATCH, layer_decay, source),
+            rates=rates,
             images_to_see=to_see,
             images_why=f"{_LEAST_TO_SEE} images or {_EPOCHS} epochs, what is more; {_MOST_TO_SEE} images at most",
             settings=(
@@ -80,22 +84,12 @@ class Segmentation:
                     f"{_AUXILIARY_WEIGHT:g}",
                     "ours, 0.4 in mmseg: deep layers learn sooner",
                 ),
-                Setting("drop path", f"{drop_path:g}", source),
+                Setting("drop path", f"{rates.drop_path:g}", rates.why),
             ),
             batch_sizes=_batch_sizes(number, sizes),
             val_batch_size=_VAL_BATCH if sizes.alike and sizes.crop <= _SMALL_CROP else 1,
             findings=maps.findings,
             extra={"sync_bn": "torch"},
-        )
-
-
-def _check_wishes(start: Start, wishes: Wishes) -> None:
-    if wishes.size is not None and (wishes.size < STRIDE or wishes.size % STRIDE):
-        raise ValueError(f"--size {wishes.size} must be a multiple of {STRIDE} pixels, the stride of the last stage")
-    if len(start.mean) != 3:
-        raise ValueError(
-            f"--from {start.weights} is for images of {len(start.mean)} channels, and `finetune segment` loads colour "
-            "images, three: give an encoder for those"
         )
 
 
@@ -119,7 +113,7 @@ def _model(maps: LabelMaps, start: Start, sizes: SegmenterSizes, drop_path: floa
     return {
         "pretrained": None,
         "data_preprocessor": {"mean": list(start.mean), "std": list(start.std), "size": (sizes.crop, sizes.crop)},
-        "backbone": start.backbone(**({"drop_path_rate": drop_path} if drop_path else {})),
+        "backbone": start.backbone(drop_path_rate=drop_path),
         "decode_head": {
             "in_channels": list(start.channels),
             "channels": sizes.width,

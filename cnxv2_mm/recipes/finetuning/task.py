@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from cnxv2_mm.recipes.finetuning.rates import Rates
 from cnxv2_mm.recipes.finetuning.start import Start
 from cnxv2_mm.recipes.settings import Setting
 from cnxv2_mm.training.data_check.findings import Finding
@@ -46,28 +47,6 @@ class Score:
     name: str
     key: str
     unit: float = 1.0
-
-
-@dataclass(frozen=True)
-class Rates:
-    """How a model learns.
-
-    Attributes:
-        lr: The learning rate of AdamW for the heads, with ``batch_size`` images in a step. For other batches the frame
-            multiplies it by the square root of the ratio.
-        batch_size: The number of images that ``lr`` is for.
-        layer_decay: By how much each block of the backbone learns more slowly than the one behind it, in (0, 1].
-        why: Where these numbers come from.
-        weight_decay: AdamW's weight decay.
-        max_norm: At which norm gradients are clipped.
-    """
-
-    lr: float
-    batch_size: int
-    layer_decay: float
-    why: str
-    weight_decay: float = 0.05
-    max_norm: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -155,3 +134,24 @@ class Task(Protocol):
             ValueError: The data cannot be used, or does not fit the network: one line for each reason.
         """
         ...
+
+
+def check_wishes(task: str, start: Start, wishes: Wishes, *, label_maps: bool = False) -> None:
+    """Check what is the same in all tasks; see :meth:`Task.plan`.
+
+    Args:
+        task: Its name.
+        start: The network.
+        wishes: What the user asked for.
+        label_maps: Whether the data of the task has label maps.
+
+    Raises:
+        ValueError: The network is for other images than those of three channels, or ``wishes`` are for label maps.
+    """
+    if wishes.reduce_zero_label and not label_maps:
+        raise ValueError(f"--reduce-zero-label is for label maps: `finetune {task}` has none")
+    if len(start.mean) != 3:
+        raise ValueError(
+            f"--from {start.weights} is for images of {len(start.mean)} channels, and `finetune {task}` loads colour "
+            "images, three: give an encoder for those"
+        )

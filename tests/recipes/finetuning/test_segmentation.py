@@ -87,12 +87,12 @@ def test_wishes_reach_the_config(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arch", "lr", "drop_path"), [("atto", 1.4e-3, None), ("tiny", 2e-4, 0.2), ("large", 1e-4, 0.4)]
+    ("arch", "lr", "drop_path"), [("atto", 1.4e-3, 0.0), ("tiny", 2e-4, 0.2), ("large", 1e-4, 0.4)]
 )
 def test_rates_follow_the_size_of_the_network(tmp_path, arch, lr, drop_path):
     found = plan(ade(tmp_path / "ade"), tmp_path, arch)
     assert found.rates.lr == lr
-    assert found.model["backbone"].get("drop_path_rate") == drop_path
+    assert found.model["backbone"]["drop_path_rate"] == drop_path
     assert found.model["auxiliary_head"]["in_channels"] == start_of(arch).channels[2]
 
 

@@ -1,6 +1,8 @@
 """The folder of a run: the names of its files, and whether it may take a new run."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,48 +64,107 @@ class RunFolder:
         """Whether a run was started here."""
         return self.settings.is_file()
 
-    def claim(self, *, resume: bool = False, overwrite: bool = False) -> None:
-        """Make the folder ready for a run. Files that no run of ours writes are never touched.
-
-        Args:
-            resume: Whether the run that the folder holds goes on.
-            overwrite: Whether the run that it holds is removed, with all its checkpoints.
+    def resume(self) -> None:
+        """Check that the folder holds a run that can go on.
 
         Raises:
-            ValueError: The folder holds a run and neither is wanted, or it holds none to resume, or it has files of
-                other origin that a run would overwrite.
+            ValueError: It holds none; or it holds the one that a run, which was interrupted, was to replace.
+            OSError: It cannot be written into.
+        """
+        check_writable(self.path, "--out")
+        if self._restore():
+            raise ValueError(
+                f"{self.path}: the run that --overwrite began was interrupted before its training, and the run before "
+                "it is back: go on with that by --resume, or begin a new one by --overwrite."
+            )
+        if not self.holds_run:
+            raise ValueError(f"{self.path} holds no run to resume (no {self.settings.name}): leave --resume out.")
+
+    @contextmanager
+    def begin(self, *, overwrite: bool = False) -> Iterator[None]:
+        """Make the folder ready for a new run, in a ``with`` block that prepares the run.
+
+        After an error the folder is as it was. Files that no run of ours writes are never touched.
+
+        Args:
+            overwrite: Whether a run that the folder holds is removed, with all its checkpoints: at the end of the
+                block. Until then it is in the folder ``.replaced``.
+
+        Raises:
+            ValueError: The folder holds a run that is not to be overwritten, or files of other origin that a run would
+                overwrite.
             OSError: The folder cannot be made or written into.
         """
-        if resume and overwrite:
-            raise ValueError("--resume goes on with a run and --overwrite removes it: give one of them.")
         check_writable(self.path, "--out")
-        if resume and not self.holds_run:
-            raise ValueError(f"{self.path} holds no run to resume (no {self.settings.name}): leave --resume out.")
-        if self.holds_run and not resume and not overwrite:
+        there = self.path.exists()
+        if self._removed.is_dir():
+            shutil.rmtree(self._removed)
+        self._restore()
+        if self.holds_run and not overwrite:
             raise ValueError(
                 f"{self.path} holds a run already: go on with it by --resume, give another --out, or remove it by "
                 "--overwrite."
             )
-        if not self.holds_run:
-            taken = [path.name for path in self._all() if path.exists()]
-            if taken:
-                raise ValueError(
-                    f"{self.path} has files of other origin that a run would overwrite ({', '.join(taken)}): give "
-                    "another --out."
-                )
-        elif overwrite:
-            self._clear()
+        if not self.holds_run and (taken := [path.name for path in self._files() if path.exists()]):
+            raise ValueError(
+                f"{self.path} has files of other origin that a run would overwrite ({', '.join(taken)}): give "
+                "another --out."
+            )
         self.path.mkdir(parents=True, exist_ok=True)
+        if self.holds_run:
+            self._replaced.mkdir()
+            for path in self._present():
+                path.rename(self._replaced / path.name)
+        try:
+            yield
+        except BaseException:
+            if not self._restore():
+                self._clear()
+            if not there:
+                with suppress(OSError):  # it has files of the user's
+                    self.path.rmdir()
+            raise
+        if self._replaced.is_dir():
+            self._replaced.rename(self._removed)  # at once: what is half removed must not be brought back
+            shutil.rmtree(self._removed)
 
-    def _all(self) -> list[Path]:
-        """Return all files and folders of a run; the one that says that it is there comes first."""
-        files = (self.settings, self.config, self.report, self.encoder, self.model, self.card, self.data, self.work)
-        return list(files)
+    @property
+    def _replaced(self) -> Path:
+        """Where a run is that a new one, which is being prepared, is to replace."""
+        return self.path / ".replaced"
+
+    @property
+    def _removed(self) -> Path:
+        return self.path / ".removed"
+
+    def _files(self) -> tuple[Path, ...]:
+        """Return all files and folders of a run but the exported encoders."""
+        files = (self.config, self.report, self.encoder, self.model, self.card, self.data, self.work)
+        return (*files, self.settings)
+
+    def _present(self) -> list[Path]:
+        """Return the files and folders of a run that are there; the one that says that it is there comes last."""
+        exported = self.path.glob(f"{self.encoder.stem}_*{self.encoder.suffix}")
+        return [*exported, *(path for path in self._files() if path.exists())]
+
+    def _restore(self) -> bool:
+        """Bring back a run that was to be replaced; returns whether there was one."""
+        if not self._replaced.is_dir():
+            return False
+        # The file that says that a run is there is the last to go and the first to come back. If it is not here, the
+        # other files of the folder belong to the old run.
+        settings = self._replaced / self.settings.name
+        if settings.is_file():
+            self._clear()
+            settings.rename(self.settings)
+        for path in self._replaced.iterdir():
+            path.rename(self.path / path.name)
+        self._replaced.rmdir()
+        return True
 
     def _clear(self) -> None:
-        exported = self.path.glob(f"{self.encoder.stem}_*{self.encoder.suffix}")
-        for path in [*exported, *reversed(self._all())]:  # killed meanwhile, the folder still holds a run
+        for path in self._present():  # killed meanwhile, the folder still holds a run
             if path.is_dir():
                 shutil.rmtree(path)
             else:
-                path.unlink(missing_ok=True)
+                path.unlink()

@@ -11,7 +11,7 @@ from tools import train
 def test_it_is_cnxv2_train(tmp_path):
     images = write_folder(tmp_path / "images")
     folder = RunFolder(tmp_path / "run")
-    folder.claim()
+    folder.path.mkdir()
     folder.config.write_text(CONFIG.replace('data_root=""', f"data_root={str(images)!r}"))
     runner = run_config_file(folder)
     assert runner.iter == 9
@@ -28,7 +28,7 @@ def test_the_page_is_that_of_its_own_run(tmp_path):
     """Beside the settings of the run folder; of the same config, run again elsewhere, in that place."""
     images = write_folder(tmp_path / "images")
     folder = RunFolder(tmp_path / "run")
-    folder.claim()
+    folder.path.mkdir()
     hook = 'custom_hooks = [dict(type="cnxv2_mm.ReportPageHook")]\n'
     folder.config.write_text(CONFIG.replace('data_root=""', f"data_root={str(images)!r}") + hook)
     write_settings(folder, "pretrain", "cnxv2 pretrain images", [], ["cnxv2 embed run"])

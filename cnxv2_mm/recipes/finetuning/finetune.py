@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,11 +105,11 @@ def finetune(
     console = terminal()
     command = command or f"cnxv2_mm.finetune({task!r}, {str(data)!r}, ...)"
     if resume:
-        if duration is not None or epochs is not None or wishes != Wishes():
+        if overwrite or duration is not None or epochs is not None or wishes != Wishes():
             raise ValueError(
                 f"--resume goes on by {folder.config} as it is: leave the other options out, or change that file"
             )
-        folder.claim(resume=True)
+        folder.resume()
         if not folder.config.is_file():
             raise ValueError(f"{folder.path} was interrupted before its training began: start over by --overwrite")
     else:
@@ -121,8 +121,7 @@ def finetune(
         if not data.exists():
             raise FileNotFoundError(f"{str(data)!r} does not exist (looked for {data.absolute()})")
         seconds = parse_duration(duration) if isinstance(duration, str) else duration
-        folder.claim(overwrite=overwrite)
-        with _removed_after_error(folder):
+        with folder.begin(overwrite=overwrite):
             _prepare(TASKS[task], data, folder, network, wishes, seconds, epochs, command, console)
     with quiet_coco():
         runner = run_config_file(folder, resume=resume)
@@ -168,18 +167,6 @@ def _prepare(
         f"It will take about {format_duration(schedule.seconds)} on this machine. Everything is written into "
         f"{folder.path}; {folder.report.name} there shows how it goes."
     )
-
-
-@contextmanager
-def _removed_after_error(folder: RunFolder) -> Iterator[None]:
-    """Leave nothing behind of a run that never began."""
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError, ValueError):  # the folder has files of the user's, or cannot be written into
-            folder.claim(overwrite=True)
-            folder.path.rmdir()
-        raise
 
 
 @contextmanager

@@ -3,8 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +62,9 @@ def prepare(run: RunFolder, request: Request, command: str, console: Console, ov
     """
     if request.arch is not None:
         find_variant(request.arch)
-    there = run.path.exists()
-    if not overwrite:
-        run.claim()
-    with _removed_after_error(run, there):
+    with run.begin(overwrite=overwrite):
         found = _look(Path(request.images), console)
         _check(found, run)
-        if overwrite:
-            run.claim(overwrite=True)
         write_settings(run, "pretrain", command, [], [])  # from here on the folder holds a run
         request.write(run.data)
         write_lists(found, run.data)
@@ -249,17 +243,3 @@ def _precision(plan: Plan) -> tuple[str, str]:
     if plan.bfloat16:
         return "bfloat16", "the GPU computes it; norms, GRN and the loss stay in float32"
     return "float32", "no GPU that computes bfloat16"
-
-
-@contextmanager
-def _removed_after_error(run: RunFolder, there: bool) -> Iterator[None]:
-    """Leave nothing behind of a run that never began, except a run that was not to be overwritten yet."""
-    try:
-        yield
-    except BaseException:
-        if run.holds_run and not run.config.is_file():
-            run.claim(overwrite=True)
-        if not there:
-            with suppress(OSError):  # it has files of the user's
-                run.path.rmdir()
-        raise

@@ -112,7 +112,9 @@ def pretrain(
         repeats=None if repeats == 1 else repeats,
     )
     if resume:
-        run.claim(resume=True)
+        if overwrite:
+            raise ValueError("--resume goes on with a run and --overwrite removes it: give one of them")
+        run.resume()
         request.check_same(run.data)
     interrupted = resume and not run.config.is_file()  # before its training began: it starts anew
     if resume and not interrupted:

@@ -108,9 +108,20 @@ def test_a_killed_run_goes_on_to_the_same_weights(labelled, pretrained, tmp_path
 def test_a_folder_with_a_run_is_not_overwritten_by_mistake(ended, labelled, pretrained):
     with pytest.raises(ValueError, match="holds a run already"):
         finetune("detect", labelled, start=pretrained, out=ended.config.parent)
-    with pytest.raises(ValueError, match="leave the other options out"):
-        finetune("detect", labelled, out=ended.config.parent, resume=True, epochs=3)
+    for options in ({"epochs": 3}, {"overwrite": True}):
+        with pytest.raises(ValueError, match="leave the other options out"):
+            finetune("detect", labelled, out=ended.config.parent, resume=True, **options)
     assert ended.model.is_file()
+
+
+def test_data_that_cannot_be_used_does_not_cost_the_run_before(ended, pretrained, tmp_path):
+    before = {path: path.read_bytes() for path in ended.config.parent.rglob("*") if path.is_file()}
+    folder = CocoFolder(tmp_path / "data")
+    folder.contents["val"]["annotations"] = []
+    folder.write()
+    with pytest.raises(ValueError, match="no annotation that can be used for validation"):
+        finetune("detect", tmp_path / "data", start=pretrained, out=ended.config.parent, overwrite=True)
+    assert {path: path.read_bytes() for path in ended.config.parent.rglob("*") if path.is_file()} == before
 
 
 def test_data_that_cannot_be_used_leaves_nothing_behind(pretrained, tmp_path):

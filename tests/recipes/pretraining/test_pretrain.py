@@ -88,8 +88,12 @@ def test_a_folder_that_holds_a_run_is_refused(trained, images):
         pretrain(images, out=out, **OPTIONS)
     with pytest.raises(ValueError, match=r"--size is 96, and was 64\. Leave them out"):
         pretrain(images, out=out, size=96, resume=True)
+    with pytest.raises(ValueError, match="give one of them"):
+        pretrain(images, out=out, resume=True, overwrite=True)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         pretrain(images / "absent", out=out, overwrite=True)
+    with pytest.raises(ValueError, match="gigantic is no file"):
+        pretrain(images, out=out, weights="gigantic", overwrite=True)
     assert equal(load_file(trained.encoder), before)
     assert pretrain(images, out=out, resume=True).loss_last == trained.loss_last
     assert equal(load_file(trained.encoder), before)

@@ -114,8 +114,8 @@ def read_tensors(
     else:
         what = "is a folder; name the file in it" if _expand(text).is_dir() else "does not exist"
         raise FileNotFoundError(
-            f"checkpoint={text!r} {what}; train it first, or set init_cfg to a file, an address or a name of "
-            "cnxv2_mm.zoo"
+            f"checkpoint={text!r} {what}; train it first, or name another file, an address, or one of the names that "
+            "`cnxv2 zoo list` shows"
         )
     try:
         return _find_tensors(content, entry)

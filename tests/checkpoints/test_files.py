@@ -201,7 +201,7 @@ def test_what_trusted_code_lacks_is_named(tmp_path, monkeypatch):
 
 
 def test_a_missing_file_is_named_with_the_fix(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.pth' does not exist; train it first, or set init_cfg"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.pth' does not exist; train it first, or name another file"):
         read_tensors(tmp_path / "nowhere.pth")
     with pytest.raises(FileNotFoundError, match="is a folder; name the file in it"):
         read_tensors(tmp_path)

@@ -19,8 +19,8 @@ from benchmarks.export.results import Measured, Row
 from benchmarks.export.targets import BUILDERS, HALF, TARGETS, Form, Work
 from benchmarks.speed.environment import describe_machine, describe_versions
 from benchmarks.speed.timing import time_in_turn
-from cnxv2_mm.export.differences import Difference, differences, score_threshold
-from cnxv2_mm.export.whole_model import WholeModel
+from cnxv2_mm.export.comparison import compare
+from cnxv2_mm.export.differences import Difference
 
 _SHOWN = 200  # letters of an error
 _RUNTIMES = ("onnx", "onnxruntime", "openvino")
@@ -78,7 +78,7 @@ def measure(case: Case, conditions: Conditions) -> Measured:
         for target in (name for name in TARGETS if name in conditions.targets):
             try:
                 form = BUILDERS[target](work)
-                found = _compare(whole, expected, form, target)
+                found = _compare(work, expected, form, target)
             except Exception as error:  # whatever a compiler or a runtime raises
                 text = " ".join(str(error).split())[:_SHOWN]
                 rows[target] = Row(target, reason=f"{type(error).__name__}: {text}")
@@ -100,16 +100,9 @@ def measure(case: Case, conditions: Conditions) -> Measured:
     return Measured(case.name, weights, height, width, tuple(rows.values()), *where, minutes)
 
 
-def _compare(whole: WholeModel, expected: Sequence[np.ndarray], form: Form, target: str) -> list[Difference]:
+def _compare(work: Work, expected: Sequence[np.ndarray], form: Form, target: str) -> list[Difference]:
     found = [np.asarray(array) for array in form.call()]
-    return differences(
-        whole.model.task,
-        whole.model.outputs,
-        expected,
-        found,
-        target in HALF,
-        threshold=score_threshold(whole.model.model),
-    )
+    return compare(work.half if target in HALF else work.whole, work.image, expected, found)
 
 
 def _texts(found: Sequence[Difference]) -> dict[str, str]:

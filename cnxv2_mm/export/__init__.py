@@ -14,6 +14,7 @@
 - ``onnx_file.py``, ``openvino_file.py``, ``program_file.py``: a file of each target, and running it.
 - ``exported_model.py``: such a file as a function of pictures, whatever runs it.
 - ``differences.py``: how far its outputs are from the model's, and how far they may be.
+- ``comparison.py``: both on an image; and how far the model's own outputs move when they are rounded in another way.
 - ``subject.py``: the model that a user names.
 - ``metadata.py``: what a file says of itself.
 - ``photographs.py``: real images for the comparison.

@@ -13,6 +13,7 @@ _PIXELS = {False: 0.05, True: 2.0}  # of the coordinates of a box
 _SHARE = {False: 1e-3, True: 0.02}  # of the pixels of masks and label maps
 _RELATIVE = {False: 1e-3, True: 0.03}  # of maps, to the largest number of the map
 _UNMATCHED = {False: 0.0, True: 0.1}  # of the detections
+_OF_DETECTIONS = {"detections": _UNMATCHED, "boxes": _PIXELS, "scores": _SCORE, "masks": _SHARE}
 _SAME_PLACE = 0.5  # IoU of two detections that may be one and the same
 
 
@@ -25,12 +26,14 @@ class Difference:
         largest: The largest difference; infinite where the shapes differ or a number is not finite.
         tolerance: How large it may be.
         unit: Of both, in words; empty for plain numbers.
+        reason: Why it may be as large, where that is not the usual tolerance.
     """
 
     name: str
     largest: float
     tolerance: float
     unit: str
+    reason: str = ""
 
     @property
     def is_within(self) -> bool:
@@ -67,12 +70,18 @@ def differences(
 
 
 def largest(all_images: Iterable[Sequence[Difference]]) -> list[Difference]:
-    """Return the largest difference of each output over several images."""
+    """Return the largest difference of each output over several images; one beyond its tolerance before all others."""
     found: dict[str, Difference] = {}
     for one in (one for of_image in all_images for one in of_image):
-        if one.name not in found or one.largest > found[one.name].largest:
+        other = found.setdefault(one.name, one)
+        if (not one.is_within, one.largest) > (not other.is_within, other.largest):
             found[one.name] = one
     return list(found.values())
+
+
+def tolerance_of_detections(name: str, fp16: bool) -> float:
+    """Return the tolerance of an output of a detector, or of 'detections'."""
+    return _OF_DETECTIONS[name][fp16]
 
 
 def score_threshold(model: object) -> float:

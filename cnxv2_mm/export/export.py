@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from cnxv2_mm.arguments import check_count
-from cnxv2_mm.export.differences import Difference, differences, largest, score_threshold
+from cnxv2_mm.export.comparison import compare
+from cnxv2_mm.export.differences import Difference, largest
 from cnxv2_mm.export.exported_model import ExportedModel
 from cnxv2_mm.export.metadata import describe, resize_steps
 from cnxv2_mm.export.onnx_file import write_onnx
@@ -78,7 +79,8 @@ def export(
     >>> cnxv2_mm.export_model("runs/beans", "onnx").file
 
     The file is run on real images beside the model. It gets its name only if all outputs are within the tolerances
-    of :mod:`cnxv2_mm.export.differences`.
+    of :mod:`cnxv2_mm.export.differences`, or as near as :mod:`cnxv2_mm.export.comparison` shows the model to be to
+    itself.
 
     Args:
         source: The folder of a run; ``Source(config, checkpoint)``; or, of a backbone alone, what
@@ -190,14 +192,12 @@ def _write(
 
 @torch.no_grad()
 def _compare(whole: WholeModel, exported: ExportedModel, shown: Sequence[Tensor]) -> list[Difference]:
-    outputs, task = whole.model.outputs, whole.model.task
-    threshold = score_threshold(whole.model.model)
     all_images = []
     for image in shown:
         expected = [value.numpy() for value in whole.reference(image)]
         by_name = exported(image.numpy())
-        found = [by_name[output.name] for output in outputs]
-        all_images.append(differences(task, outputs, expected, found, whole.fp16, threshold=threshold))
+        found = [by_name[output.name] for output in whole.model.outputs]
+        all_images.append(compare(whole, image, expected, found))
     return largest(all_images)
 
 

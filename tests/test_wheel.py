@@ -103,14 +103,15 @@ def test_without_the_libraries_the_import_says_what_to_install(installed):
     assert "During handling" not in result.stderr
 
 
+SWAPS = [command for command in COMMANDS if command.startswith("swap ")]
 # Commands as if they were typed, in one process, since importing PyTorch is what takes the time. The others run below.
-SHORT_COMMANDS = """
+SHORT_COMMANDS = f"""
 import sys
 from cnxv2_mm.__main__ import main
 print(sys.modules["cnxv2_mm"].__path__[0])
 for words in (
     "", "--version", "trian", "test --help", "convert --help", "analyze --help", "zoo list --size tiny",
-    "flops cnxv2_mm::imagenet/convnextv2-atto_32xb32-600e_in1k.py",
+    "flops cnxv2_mm::imagenet/convnextv2-atto_32xb32-600e_in1k.py", *{SWAPS},
 ):
     sys.argv = ["cnxv2", *words.split()]
     try:
@@ -134,19 +135,14 @@ def test_the_command_says_what_it_can_do_and_does_it(installed):
         assert answer.startswith(f"usage: cnxv2 {command} ")
     assert "convnextv2_tiny_fcmae" in answers[6]
     assert re.search(r"^total +3,708,400 ", answers[7], flags=re.MULTILINE)  # as timm.create_model has it
-    code = block("import torch")
-    assert answers[8].strip() == code.rpartition("  # ")[2].strip()
-    assert re.findall(r"status (\d)", result.stdout) == ["0", "0", "2", "0", "0", "0", "0", "0"]
-
-
-def test_published_detectors_are_swapped(installed):
-    commands = [command for command in COMMANDS if command.startswith("swap ")]
-    assert len(commands) == 2
-    for command in commands:
+    assert len(SWAPS) == 2
+    for command, answer in zip(SWAPS, answers[8:10], strict=True):  # published detectors
         new = re.search(r"-o (\S+)", command)[1]
-        text = succeed(installed.run("cnxv2", *command.split()))
-        assert f"Train it: cnxv2 train {new}" in " ".join(text.split())
+        assert f"Train it: cnxv2 train {new}" in " ".join(answer.split())
         assert Config.fromfile(installed.work / new).model.backbone.type == "cnxv2_mm.ConvNeXtV2"
+    code = block("import torch")
+    assert answers[10].strip() == code.rpartition("  # ")[2].strip()
+    assert re.findall(r"status (\d)", result.stdout) == ["0", "0", "2", "0", "0", "0", "0", "0", "0", "0"]
 
 
 @pytest.fixture(scope="module")

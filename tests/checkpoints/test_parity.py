@@ -15,7 +15,7 @@ from cnxv2_mm.variants import Variant
 from tests.checkpoints.peers import BUILDERS, FORMS, HOLDS_V2, SMALL, build, build_ours, find_size, maps_of, result_of
 from tests.conftest import photographs, relative_error
 
-V2_SIZES = ["atto", "femto", "pico", "nano", "tiny", "base", "large", "huge"]
+V2_SIZES = ["atto", "femto", "pico", "nano", "tiny", "base", "large"]
 TOLERANCE = 1e-5
 
 
@@ -66,6 +66,11 @@ def assert_parity(library: str, arch: str | Variant, v1: bool = False) -> None:
 @pytest.mark.parametrize("library", [name for name in BUILDERS if name in HOLDS_V2])
 def test_v2_computes_the_same_either_way(library, arch):
     assert_parity(library, arch)
+
+
+def test_huge_computes_the_same_either_way():
+    """Of one library: its tensors have the names of large's, and 2.6 GB of them take 20 seconds a library."""
+    assert_parity("timm", "huge")
 
 
 @pytest.mark.parametrize("arch", ["tiny", "small"])

@@ -36,6 +36,8 @@ def images() -> list[Tensor]:
 def detector(name: str, head: dict | None = None, *, spread: bool = True, **test_cfg: object) -> nn.Module:
     """The detector of a config of mmdet with a small backbone, settings of its head, and of its ``test_cfg``."""
     config = deepcopy(_swapped(name)).model
+    if "stacked_convs" in config.get("bbox_head", {}):
+        config.bbox_head.stacked_convs = 1  # of up to six that are alike: each takes time to record
     for key, value in (head or {}).items():
         config.bbox_head[key] = value
     for key, value in test_cfg.items():

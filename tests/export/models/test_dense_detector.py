@@ -10,7 +10,6 @@ from tests.export.models.small_detectors import detector, images, photograph, sa
 
 RETINANET = "retinanet/retinanet_r50_fpn_1x_coco.py"
 FCOS = "fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py"
-ATSS = "atss/atss_r50_fpn_1x_coco.py"
 
 GREY = torch.full((1, 203, 300, 3), 114, dtype=torch.uint8)
 
@@ -21,14 +20,8 @@ def test_targets_give_what_mmdet_gives_at_any_size(tmp_path):
     assert [len(each["scores"]) for each in found] == [100, 100]
 
 
-def test_targets_give_what_mmdet_gives_at_one_size(tmp_path):
-    model = whole(detector(ATSS), DenseDetector)
-    found = check_targets(model, [photograph(203, 300), photograph(203, 300, "flower.jpg")], tmp_path, dynamic=False)
-    assert [len(each["scores"]) for each in found] == [100, 100]
-
-
 def test_targets_of_one_size_also_for_an_image_without_detections(tmp_path):
-    model = whole(detector(RETINANET, score_thr=0.75), DenseDetector)
+    model = whole(detector(RETINANET, score_thr=0.78), DenseDetector)
     found = check_targets(model, [photograph(203, 300), photograph(203, 300, "flower.jpg")], tmp_path, dynamic=False)
     assert all(5 < len(each["scores"]) < 100 for each in found)
     assert len(model.reference(GREY)[1]) == 0

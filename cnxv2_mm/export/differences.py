@@ -13,7 +13,6 @@ _PIXELS = {False: 0.05, True: 2.0}  # of the coordinates of a box
 _SHARE = {False: 1e-3, True: 0.02}  # of the pixels of masks and label maps
 _RELATIVE = {False: 1e-3, True: 0.03}  # of maps, to the largest number of the map
 _UNMATCHED = {False: 0.0, True: 0.1}  # of the detections
-_OF_DETECTIONS = {"detections": _UNMATCHED, "boxes": _PIXELS, "scores": _SCORE, "masks": _SHARE}
 _SAME_PLACE = 0.5  # IoU of two detections that may be one and the same
 
 
@@ -26,6 +25,7 @@ class Difference:
         largest: The largest difference; infinite where the shapes differ or a number is not finite.
         tolerance: How large it may be.
         unit: Of both, in words; empty for plain numbers.
+        beyond: The share of the detections whose difference is larger than the usual tolerance.
         reason: Why it may be as large, where that is not the usual tolerance.
     """
 
@@ -33,6 +33,7 @@ class Difference:
     largest: float
     tolerance: float
     unit: str
+    beyond: float = 0.0
     reason: str = ""
 
     @property
@@ -79,11 +80,6 @@ def largest(all_images: Iterable[Sequence[Difference]]) -> list[Difference]:
     return list(found.values())
 
 
-def tolerance_of_detections(name: str, fp16: bool) -> float:
-    """Return the tolerance of an output of a detector, or of 'detections'."""
-    return _OF_DETECTIONS[name][fp16]
-
-
 def score_threshold(model: object) -> float:
     """Return the score above which a detector of mmdet keeps a detection; 0 for other models."""
     config = getattr(model, "test_cfg", None) or {}
@@ -128,11 +124,12 @@ def _of_detections(
     first, second = pairs[:, 0], pairs[:, 1]
     alone = _without_partner(one["scores"], other["scores"], first, second, max(threshold, 0.0), _SCORE[fp16])
     share = alone / max(len(one["scores"]), len(other["scores"]), 1)
-    found_differences = [
-        Difference("detections", share, _UNMATCHED[fp16], "without a partner"),
-        Difference("boxes", _distance(one["boxes"][first], other["boxes"][second]), _PIXELS[fp16], "pixels"),
-        Difference("scores", _distance(one["scores"][first], other["scores"][second]), _SCORE[fp16], ""),
-    ]
+    found_differences = [Difference("detections", share, _UNMATCHED[fp16], "without a partner")]
+    for name, tolerance, unit in (("boxes", _PIXELS[fp16], "pixels"), ("scores", _SCORE[fp16], "")):
+        apart = np.abs(one[name][first].astype(np.float64) - other[name][second])
+        each = apart.max(axis=1, initial=0.0) if apart.ndim > 1 else apart
+        beyond = float((each > tolerance).sum()) / max(len(each), 1)
+        found_differences.append(Difference(name, float(each.max(initial=0.0)), tolerance, unit, beyond))
     if "masks" in one:
         share = _mask_share(one["masks"], other["masks"], pairs)
         found_differences.append(Difference("masks", share, _SHARE[fp16], "of the pixels"))

@@ -103,7 +103,7 @@ def test_the_largest_over_images():
     images = [[Difference("scores", value, 0.1, ""), Difference("boxes", 1 - value, 2, "")] for value in (0.2, 0.7)]
     assert [one.largest for one in largest(images)] == [0.7, 0.8]
     assert [one.largest for one in largest([*images, [Difference("boxes", np.inf, 2, "")]])] == [0.7, np.inf]
-    beyond, allowed = Difference("boxes", 1.0, 0.05, ""), Difference("boxes", 1.5, 2, "", "a reason")
+    beyond, allowed = Difference("boxes", 1.0, 0.05, ""), Difference("boxes", 1.5, 2, "", reason="a reason")
     assert largest([[allowed], [beyond], [allowed]]) == [beyond]
 
 

@@ -1,11 +1,19 @@
 """The heads of mmdet's published dense detectors: scores and boxes beside mmdet's own."""
 
+import json
+
 import pytest
+import torch
 from mmdet.models.dense_heads import RetinaHead
 
+from cnxv2_mm.export.comparison import compare
+from cnxv2_mm.export.exported_model import ExportedModel
 from cnxv2_mm.export.models.dense_detector import DenseDetector
 from cnxv2_mm.export.models.dense_heads import cells
-from tests.export.models.small_detectors import detector, images, same_detections, whole
+from cnxv2_mm.export.onnx_file import write_onnx
+from cnxv2_mm.export.openvino_file import write_openvino
+from cnxv2_mm.export.program import record
+from tests.export.models.small_detectors import detector, images, photograph, same_detections, whole
 
 
 @pytest.mark.parametrize(
@@ -30,6 +38,20 @@ from tests.export.models.small_detectors import detector, images, same_detection
 def test_heads_give_what_they_give_in_mmdet(name):
     model = whole(detector(name), DenseDetector)
     assert [len(same_detections(model, image)[1]) for image in images()] == [100, 100]
+
+
+@torch.no_grad()
+def test_deformable_convolutions_are_for_onnx_and_one_size(tmp_path):
+    model, image = whole(detector("vfnet/vfnet_r50_fpn_1x_coco.py"), DenseDetector), photograph(203, 300)
+    file, names = tmp_path / "model.onnx", [output.name for output in model.model.outputs]
+    write_onnx(record(model, image, dynamic=False), file, names, {"cnxv2_mm": json.dumps("test")})
+    expected, found = model.reference(image), ExportedModel(file)(image.numpy())
+    differences = compare(model, image, [value.numpy() for value in expected], [found[name] for name in names])
+    assert [str(one) for one in differences if not one.is_within] == []
+    with pytest.raises(ValueError, match=r"^OpenVINO has no translation of \S*DeformConv"):
+        write_openvino(file, tmp_path / "model.xml", {}, fp16=False)
+    with pytest.raises(ValueError, match=r"^VFNet cannot be exported with --dynamic: .*; export it with --size$"):
+        record(model, image, dynamic=True)
 
 
 class OwnPrediction(RetinaHead):

@@ -37,16 +37,16 @@ def backbone(device):
 
 
 @pytest.mark.parametrize(
-    ("size", "patch", "num_visible"),
-    [((96, 64), 32, 2), ((64, 160), 32, 1), ((64, 128), 64, 1), ((32, 64), 32, 2)],
+    ("number", "size", "patch", "num_visible"),
+    [(2, (96, 64), 32, 2), (1, (64, 160), 32, 1), (1, (64, 128), 64, 1), (1, (32, 64), 32, 2)],
     ids=["some", "one", "patches of 64 pixels", "all"],
 )
 def test_every_block_runs_on_tiles_and_agrees_with_the_specification(
-    size, patch, num_visible, backbone, started, device
+    number, size, patch, num_visible, backbone, started, device
 ):
     specification = copy.deepcopy(backbone)
-    images = photographs(2, size=size).to(device)
-    visible = random_visible(2, (size[0] // patch, size[1] // patch), num_visible, device=device)
+    images = photographs(number, size=size).to(device)
+    visible = random_visible(number, (size[0] // patch, size[1] // patch), num_visible, device=device)
     features = backbone.encode_visible(images, visible, "packed")
     weights = torch.randn_like(features)
     (features * weights).sum().backward()
@@ -71,7 +71,7 @@ def test_hidden_pixels_change_nothing_and_other_images_little(backbone, device):
 def test_it_compiles_without_a_graph_break(backbone, started, device):
     """The operators run in the graphs of both passes, and the numbers stay."""
     eager = copy.deepcopy(backbone)
-    images, visible = photographs(2, size=(32, 64)).to(device), random_visible(2, (1, 2), 1, device=device)
+    images, visible = photographs(1, size=(32, 64)).to(device), random_visible(1, (1, 2), 1, device=device)
     torch.compiler.reset()
     encode = torch.compile(backbone.encode_visible, fullgraph=True, backend="aot_eager")
     features = encode(images, visible, "packed", 1)

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from cnxv2_mm import command_line
-from cnxv2_mm.recipes.pretraining.encoder import FORMATS
 from cnxv2_mm.recipes.pretraining.pretrain import Pretraining, pretrain
+from cnxv2_mm.recipes.run_folder import FORMATS
 from cnxv2_mm.swap.weights import NO_WEIGHTS
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from cnxv2_mm.training.options import check_writable
 
+# Names of the dialects in which a user may ask for the encoder of a pre-training.
+FORMATS = ("timm", "huggingface", "mmpretrain", "official")
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -48,6 +51,10 @@ class RunFolder:
     def encoder(self) -> Path:
         """Of a pre-training: the encoder."""
         return self.path / "encoder.safetensors"
+
+    def exported(self, dialect: str) -> Path:
+        """Of a pre-training: the encoder in the names of another library, one of :data:`FORMATS`."""
+        return self.path / f"{self.encoder.stem}_{dialect}{self.encoder.suffix}"
 
     @property
     def model(self) -> Path:
@@ -105,17 +112,18 @@ class RunFolder:
                 f"{self.path} holds a run already: go on with it by --resume, give another --out, or remove it by "
                 "--overwrite."
             )
-        if not self.holds_run and (taken := [path.name for path in self._files() if path.exists()]):
+        if not self.holds_run and (taken := [path.name for path in self._present()]):
             raise ValueError(
                 f"{self.path} has files of other origin that a run would overwrite ({', '.join(taken)}): give "
                 "another --out."
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        if self.holds_run:
+        old = self._present()
+        if old:
             self._replaced.mkdir()
-            for path in self._present():
-                path.rename(self._replaced / path.name)
         try:
+            for path in old:
+                path.rename(self._replaced / path.name)
             yield
         except BaseException:
             if not self._restore():
@@ -138,14 +146,12 @@ class RunFolder:
         return self.path / ".removed"
 
     def _files(self) -> tuple[Path, ...]:
-        """Return all files and folders of a run but the exported encoders."""
+        """Return all files and folders that a run may have; the one that says that it is there comes last."""
         files = (self.config, self.report, self.encoder, self.model, self.card, self.data, self.work)
-        return (*files, self.settings)
+        return (*map(self.exported, FORMATS), *files, self.settings)
 
     def _present(self) -> list[Path]:
-        """Return the files and folders of a run that are there; the one that says that it is there comes last."""
-        exported = self.path.glob(f"{self.encoder.stem}_*{self.encoder.suffix}")
-        return [*exported, *(path for path in self._files() if path.exists())]
+        return [path for path in self._files() if path.exists()]
 
     def _restore(self) -> bool:
         """Bring back a run that was to be replaced; returns whether there was one."""

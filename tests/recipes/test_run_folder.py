@@ -5,6 +5,8 @@ import pytest
 
 from cnxv2_mm.recipes.run_folder import RunFolder
 
+MINE = {"notes.txt": "mine", "encoder_mine.safetensors": "mine"}
+
 
 def write_run(folder, content="old"):
     with folder.begin():
@@ -24,7 +26,8 @@ def contents(folder):
 def old(tmp_path):
     folder = RunFolder(tmp_path / "run")
     write_run(folder)
-    (folder.path / "notes.txt").write_text("mine")
+    for name, content in MINE.items():
+        (folder.path / name).write_text(content)
     return folder
 
 
@@ -42,7 +45,7 @@ def test_a_run_is_kept_unless_it_is_resumed_or_overwritten(old):
     assert (old.work / "epoch_1.pth").is_file()
     with old.begin(overwrite=True):
         assert not old.holds_run
-    assert [path.name for path in old.path.iterdir()] == ["notes.txt"]
+    assert contents(old) == MINE
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -63,6 +66,27 @@ def test_after_an_error_the_folder_is_as_it_was(error, old, tmp_path):
     with pytest.raises(error):
         fail(RunFolder(tmp_path / "new"))
     assert not (tmp_path / "new").exists()
+
+
+def test_an_error_of_a_first_run_leaves_the_users_files(tmp_path):
+    (tmp_path / "encoder_mine.safetensors").write_text("mine")
+    with pytest.raises(ValueError, match="no images"), RunFolder(tmp_path).begin():
+        raise ValueError("no images")
+    assert (tmp_path / "encoder_mine.safetensors").read_text() == "mine"
+
+
+def test_a_disk_that_fails_while_the_run_is_set_aside_costs_nothing(old, monkeypatch):
+    before, rename, times = contents(old), Path.rename, iter(range(99))
+
+    def fail_once(self, target):
+        if next(times) == 2:
+            raise OSError("disk")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_once)
+    with pytest.raises(OSError, match="disk"), old.begin(overwrite=True):
+        pass
+    assert contents(old) == before
 
 
 class Killed(BaseException):
@@ -130,7 +154,7 @@ def test_what_was_half_removed_does_not_come_back(old, monkeypatch):
     monkeypatch.undo()
     with old.begin(overwrite=True):
         old.settings.write_text("newer")
-    assert contents(old) == {"notes.txt": "mine", "settings.json": "newer"}
+    assert contents(old) == {**MINE, "settings.json": "newer"}
 
 
 def test_files_of_other_origin_are_never_touched(tmp_path):

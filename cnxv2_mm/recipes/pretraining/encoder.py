@@ -9,10 +9,7 @@ from torch import nn
 
 from cnxv2_mm.checkpoints.convert import convert
 from cnxv2_mm.checkpoints.target import write_tensors
-from cnxv2_mm.recipes.run_folder import RunFolder
-
-# Names of the dialects that a user may ask for.
-FORMATS = ("timm", "huggingface", "mmpretrain", "official")
+from cnxv2_mm.recipes.run_folder import FORMATS, RunFolder
 
 
 def write_encoder(backbone: nn.Module, folder: RunFolder, metadata: Mapping[str, Any]) -> None:
@@ -33,14 +30,14 @@ def export_encoder(folder: RunFolder, formats: Sequence[str]) -> list[Path]:
 
     Args:
         folder: The run folder, with its encoder.
-        formats: Names in :data:`FORMATS`.
+        formats: Names in :data:`cnxv2_mm.recipes.run_folder.FORMATS`.
 
     Returns:
         The files.
     """
     files = []
     for name in formats:
-        target = folder.encoder.with_name(f"{folder.encoder.stem}_{name}{folder.encoder.suffix}")
+        target = folder.exported(name)
         convert(folder.encoder, target, name, overwrite=True)
         files.append(target)
     return files

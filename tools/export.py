@@ -91,10 +91,10 @@ def report(found: Export) -> None:
         table.add_row(one.name, shape, f"{one.largest:.2g} {one.unit}".rstrip(), f"{one.tolerance:g}")
     console = command_line.console(soft_wrap=True)
     console.print(table)
-    images = f"{found.images[0].name}" if len(found.images) == 1 else f"{len(found.images)} images"
     for one in found.differences:
         if one.reason:
             console.print(f"{one.name}: more than usual is allowed, since {one.reason}")
+    images = f"{found.images[0].name}" if len(found.images) == 1 else f"{len(found.images)} images"
     console.print(f"compared on {images}; the input is {' x '.join(map(str, found.shape))} (RGB bytes)")
     console.print(f"{', '.join(map(str, found.files))}: {found.size / 1e6:.1f} MB, in {found.seconds:.0f} seconds")
 

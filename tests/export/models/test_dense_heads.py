@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmdet.models.dense_heads import RetinaHead
 
-from cnxv2_mm.export.comparison import compare
+from cnxv2_mm.export.differences import differences
 from cnxv2_mm.export.exported_model import ExportedModel
 from cnxv2_mm.export.models.dense_detector import DenseDetector
 from cnxv2_mm.export.models.dense_heads import cells
@@ -45,9 +45,9 @@ def test_deformable_convolutions_are_for_onnx_and_one_size(tmp_path):
     model, image = whole(detector("vfnet/vfnet_r50_fpn_1x_coco.py"), DenseDetector), photograph(203, 300)
     file, names = tmp_path / "model.onnx", [output.name for output in model.model.outputs]
     write_onnx(record(model, image, dynamic=False), file, names, {"cnxv2_mm": json.dumps("test")})
-    expected, found = model.reference(image), ExportedModel(file)(image.numpy())
-    differences = compare(model, image, [value.numpy() for value in expected], [found[name] for name in names])
-    assert [str(one) for one in differences if not one.is_within] == []
+    expected, found = [value.numpy() for value in model.reference(image)], ExportedModel(file)(image.numpy())
+    compared = differences("detector", model.model.outputs, expected, [found[name] for name in names])
+    assert [str(one) for one in compared if not one.is_within] == []
     with pytest.raises(ValueError, match=r"^OpenVINO has no translation of \S*DeformConv"):
         write_openvino(file, tmp_path / "model.xml", {}, fp16=False)
     with pytest.raises(ValueError, match=r"^VFNet cannot be exported with --dynamic: .*; export it with --size$"):

@@ -1,11 +1,14 @@
 """A run from its config to its end: mmengine's ``Runner`` with all that our runs have besides, and its processes."""
 
+import re
 from contextlib import suppress
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import RUNNERS
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import RUNNERS, DefaultScope
 from mmengine.runner import BaseLoop, Runner
+from mmengine.visualization import Visualizer
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from cnxv2_mm.training import resuming
@@ -18,6 +21,9 @@ from cnxv2_mm.training.loaded_weights import RequireSomeWeights, RequireWeights
 from cnxv2_mm.training.mixed_precision import check_amp_device
 from cnxv2_mm.training.saving import protect_checkpoints
 from cnxv2_mm.training.seeding import make_repeatable
+
+# What mmengine calls a run: the name of its config, if it has one, and the second in which it began.
+_RUN_NAME = re.compile(r"(.*_)?\d{8}_\d{6}")
 
 
 def train(
@@ -86,6 +92,7 @@ def build_runner(config: Config, runner_class: type[Runner] = Runner) -> Runner:
     """
     check_hooks(config)
     use_compile_hook(config)
+    _forget_earlier_runs(config)
     if "runner_type" in config:
         config.setdefault("env_cfg", ConfigDict())  # mmengine's FlexibleRunner takes its absence badly
     runner = RUNNERS.build(config) if "runner_type" in config else runner_class.from_cfg(config)
@@ -94,6 +101,22 @@ def build_runner(config: Config, runner_class: type[Runner] = Runner) -> Runner:
     add_finite_check(runner)
     check_samples(runner, config)
     return runner
+
+
+def _forget_earlier_runs(config: Config) -> None:
+    """Make mmengine give the run a logger, a message hub, a scope and a visualizer of its own.
+
+    mmengine keeps those of each run for the whole process, by name. A run that begins in the same second as an earlier
+    one, or whose visualizer has the same name (all of mmdet's are called "visualizer"), would write its numbers into
+    the folder of the earlier run.
+    """
+    visualizer = config.get("visualizer")
+    named = visualizer.get("name") if isinstance(visualizer, dict) else None
+    kinds = [DefaultScope, MessageHub, MMLogger, Visualizer]
+    for kind in kinds:
+        for name in [name for name in kind._instance_dict if name == named or _RUN_NAME.fullmatch(name)]:
+            del kind._instance_dict[name]
+        kinds += kind.__subclasses__()
 
 
 def leave_processes() -> None:

@@ -7,10 +7,13 @@ reading order:
 - ``duration.py``: ``2h`` as seconds, and back
 - ``trial.py``: a few steps of a training, which say how long a step takes and what it needs
 - ``settings.py``: what was decided and why, as a table and as a file
+- ``licence.py``: the licence of the weights that a training starts from
 - ``write_config.py``: the text of the config
 - ``quiet_import.py``: imports a library without its prints
 - ``data/``: labelled data, found, checked and written down
 - ``finetuning/``: ``cnxv2 finetune``
 - ``progress.py``: a training on the terminal
+- ``logged_numbers.py``: the numbers that a run has logged
+- ``model_card.py``: the form of a model card
 - ``run.py``: runs it as ``cnxv2 train`` does
 """

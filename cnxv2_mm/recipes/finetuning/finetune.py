@@ -205,6 +205,7 @@ def _settings(plan: Plan, start: Start, trial: Trial, workers: int, schedule: Sc
         Setting("model", plan.title, f"ConvNeXt {start.name} as backbone"),
         Setting("data", plan.data, "counted"),
         Setting("weights", start.weights, "--from"),
+        Setting("licence", start.licence, "of these weights"),
         *plan.settings,
         Setting("batch size", f"{trial.batch_size} images", f"{per_image:.0f} MiB an image on {machine}"),
         Setting("precision", precision or "float32", "the GPU has it" if precision else "no GPU that has bfloat16"),
@@ -240,8 +241,7 @@ def _finish(task: Task, folder: RunFolder, runner: Runner, started: float, conso
     settings = [Setting(**setting) for setting in content["settings"]]
     classes = write_model(folder, task.scores[0])
     scores = best_scores(folder, task.scores)
-    by_name = {setting.name: setting.value for setting in settings}
-    write_model_card(folder, by_name["model"], by_name["data"], settings, scores, content["next"])
+    write_model_card(folder, settings, scores, content["next"])
     refresh_page(runner)
     reached = ", ".join(f"{name} {score:.3f}" for name, score in scores.items()) or "no score: nothing was found"
     console.print(f"Best on the validation images: {reached}. The weights are {folder.model}.", soft_wrap=True)

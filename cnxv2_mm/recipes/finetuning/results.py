@@ -1,7 +1,6 @@
 """What a training has reached: its best scores, and the weights that reached them as one file."""
 
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from cnxv2_mm.recipes.finetuning.task import Score
+from cnxv2_mm.recipes.logged_numbers import logged_numbers
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.training.saving import LAST_CHECKPOINT, write_whole
 
@@ -53,11 +53,9 @@ def best_scores(folder: RunFolder, scores: Sequence[Score]) -> dict[str, float]:
 def _best_validation(work: Path, key: str) -> dict[str, Any]:
     """Return the logged numbers of the validation with the largest one; nothing if none has been logged."""
     best: dict[str, Any] = {}
-    for file in sorted(work.glob("*/vis_data/scalars.json")):
-        for line in file.read_text().splitlines():
-            numbers = json.loads(line) if line.strip() else {}
-            if key in numbers and (not best or numbers[key] > best[key]):
-                best = numbers
+    for numbers in logged_numbers(work):
+        if key in numbers and (not best or numbers[key] > best[key]):
+            best = numbers
     return best
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnxv2_mm.checkpoints.metadata import read_metadata, stated_statistics
+from cnxv2_mm.recipes.licence import licence_of
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.swap.network import Network, find_network
 from cnxv2_mm.swap.refusal import SwapRefused
@@ -24,6 +25,7 @@ class Start:
         depths: Number of blocks of each stage.
         mean: Mean of each channel of the images, in the unit of their files: 0 to 255.
         std: Standard deviation of each.
+        licence: Their licence, in words.
         notes: Sentences for the user: what the weights are, and their licence.
     """
 
@@ -33,6 +35,7 @@ class Start:
     depths: tuple[int, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    licence: str
     notes: tuple[str, ...] = ()
 
     @property
@@ -83,7 +86,8 @@ def find_start(source: str) -> Start:
         raise ValueError(str(error).replace("checkpoint=", "--from ")) from None
     if network.num_stages < NUM_STAGES:
         raise ValueError(f"--from {source} has {network.num_stages} of the {NUM_STAGES} stages of a ConvNeXt")
-    mean, std = _statistics(path, network)
+    metadata = read_metadata(path)
+    mean, std = _statistics(path, metadata, network)
     return Start(
         weights=weights,
         arguments=network.arguments,
@@ -91,6 +95,7 @@ def find_start(source: str) -> Start:
         depths=network.variant.depths,
         mean=mean,
         std=std,
+        licence=licence_of(weights, metadata),
         notes=network.notes,
     )
 
@@ -109,10 +114,12 @@ def _encoder(folder: RunFolder) -> Path:
     )
 
 
-def _statistics(path: Path, network: Network) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _statistics(
+    path: Path, metadata: Mapping[str, str], network: Network
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation of the images: those that the file states, or else what is known of it."""
     try:
-        stated = stated_statistics(read_metadata(path))
+        stated = stated_statistics(metadata)
     except ValueError as error:
         raise ValueError(f"--from {path}: {error}") from None
     mean, std = stated or (tuple(network.images.mean), tuple(network.images.std))

@@ -1,9 +1,10 @@
 """What a pre-training has measured on its held-out images, read from its log."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from cnxv2_mm.recipes.logged_numbers import logged_numbers
 
 _PREFIX = "held_out/"
 
@@ -26,21 +27,16 @@ def read_measures(work: Path) -> Measures:
     """Return what a run has measured.
 
     Args:
-        work: Its working folder. A run that was interrupted has several logs in it.
+        work: Its working folder.
 
     Raises:
         ValueError: Nothing was measured: the config has been changed.
     """
     found: dict[int, dict[str, float]] = {}
-    for file in sorted(work.glob("*/vis_data/scalars.json")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            try:
-                numbers = json.loads(line)
-            except ValueError:  # cut short when the run was killed
-                continue
-            if f"{_PREFIX}loss" in numbers:
-                held_out = {key: value for key, value in numbers.items() if key.startswith(_PREFIX)}
-                found[numbers["step"]] = {key.removeprefix(_PREFIX): value for key, value in held_out.items()}
+    for numbers in logged_numbers(work):
+        if f"{_PREFIX}loss" in numbers:
+            held_out = {key: value for key, value in numbers.items() if key.startswith(_PREFIX)}
+            found[numbers["step"]] = {key.removeprefix(_PREFIX): value for key, value in held_out.items()}
     if not found:
         raise ValueError(f"{work} has no measures of held-out images: the config needs cnxv2_mm.FeatureProbeHook.")
     return Measures(found[min(found)], found[max(found)])

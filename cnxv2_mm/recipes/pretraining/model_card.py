@@ -1,12 +1,12 @@
-"""The model card: ``README.md`` of the run folder, in the form that model hubs show."""
+"""The model card of an encoder: what it has learnt from, what was measured, and how it is used and made again."""
 
 from collections.abc import Sequence
 
 from cnxv2_mm.images.survey import Survey
+from cnxv2_mm.recipes import model_card
 from cnxv2_mm.recipes.pretraining.measures import Measures
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.recipes.settings import Setting
-from cnxv2_mm.training.saving import write_whole
 
 # Name of a measure -> what it is called, and what it means.
 _MEANINGS = {
@@ -58,50 +58,24 @@ def write_model_card(
         command: What reproduces the training.
         next_commands: What can be done with the encoder.
     """
-    licence = f"; the weights it started from: {start_licence}" if start_licence else ""
-    rows = [
-        f"| {name} | {measures.first[key]:.3g} | {measures.last[key]:.3g} | {meaning} |"
+    rows = (
+        (name, f"{measures.first[key]:.3g}", f"{measures.last[key]:.3g}", meaning)
         for key, (name, meaning) in _MEANINGS.items()
         if key in measures.last
-    ]
-    lines = [
-        "---",
-        f"license: other  # fill in: it depends on your images{licence}",
-        "library_name: cnxv2_mm",
-        "pipeline_tag: image-feature-extraction",
-        "tags: [convnextv2, fcmae, masked-autoencoder]",
-        "---",
-        "",
-        f"# {title}",
-        "",
+    )
+    columns = ("measure of images that the training did not see", "before", "after", "meaning")
+    head = ["pipeline_tag: image-feature-extraction", "tags: [convnextv2, fcmae, masked-autoencoder]"]
+    parts = [
         f"An encoder that has learnt from images without labels, by FCMAE (arXiv 2301.00808). Data: {data}.",
-        "",
         f"Weights it started from: {start_licence or 'none, a random start'}.",
-        "",
-        "| measure of images that the training did not see | before | after | meaning |",
-        "|---|---:|---:|---|",
-        *rows,
-        "",
+        model_card.table(columns, rows, numbers=(1, 2)),
         f"Painting each hidden patch in its mean colour has a held-out loss of {measures.last['patch_mean_loss']:.4g}: "
         "an encoder that has learnt something is below it.",
-        "",
         "## Use it",
-        "",
         "`encoder.safetensors` has the weights, and in its metadata the size, mean and standard deviation.",
-        "",
-        "```bash",
-        *next_commands,
-        "```",
-        "",
+        model_card.commands(next_commands),
         "## Make it again",
-        "",
-        "```bash",
-        command,
-        "```",
-        "",
-        "| setting | value | why |",
-        "|---|---|---|",
-        *(f"| {setting.name} | {setting.value} | {setting.why} |" for setting in settings),
-        "",
+        model_card.commands([command]),
+        model_card.settings_table(settings),
     ]
-    write_whole("\n".join(lines).encode(), folder.card)
+    model_card.write_model_card(folder, title, start_licence or "", head, parts)

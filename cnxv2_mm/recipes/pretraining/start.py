@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnxv2_mm import zoo
 from cnxv2_mm.checkpoints.metadata import read_metadata, stated_statistics
 from cnxv2_mm.images.survey import Survey
+from cnxv2_mm.recipes.licence import licence_of
 from cnxv2_mm.recipes.run_folder import RunFolder
 from cnxv2_mm.swap.network import find_network
 from cnxv2_mm.swap.refusal import SwapRefused
 from cnxv2_mm.swap.weights import NO_WEIGHTS
-
-UNKNOWN_LICENCE = "not known: ask whoever made the file"
 
 
 @dataclass(frozen=True)
@@ -76,5 +74,5 @@ def find_start(weights: str, arch: str | None, survey: Survey) -> Start | None:
             f"--weights {weights} is for images of {have} channels, and those in {survey.folder} have "
             f"{survey.channels}: leave --weights out."
         )
-    licence = zoo.find_weight(weights).terms if zoo.is_name(weights) else stated.get("start_licence", UNKNOWN_LICENCE)
+    licence = licence_of(checkpoint, stated)
     return Start(weights, checkpoint, network.arguments, tuple(mean), tuple(std), licence)

@@ -21,5 +21,5 @@ BY_WIDTH = {384: (1e-3, 0.9, 0.0, "narrow"), 768: (1e-4, 0.8, 0.2, "wider"), mat
 )
 def test_the_width_of_the_last_stage_decides(arch, rates):
     size = VARIANTS[arch]
-    start = Start("file.pth", {"arch": arch}, size.channels, size.depths, (0,) * 3, (1,) * 3)
+    start = Start("file.pth", {"arch": arch}, size.channels, size.depths, (0,) * 3, (1,) * 3, "MIT")
     assert choose_rates(BY_WIDTH, 4, start) == rates

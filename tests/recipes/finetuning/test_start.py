@@ -28,6 +28,7 @@ def test_a_name():
     assert (found.weights, found.name) == ("convnext_tiny.dinov3_lvd1689m", "tiny")
     assert found.arguments == weight.backbone
     assert (found.mean, found.std) == (weight.mean, weight.std)
+    assert found.licence == weight.terms
     assert any(weight.terms in note for note in found.notes)
 
 

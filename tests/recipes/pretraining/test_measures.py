@@ -1,4 +1,4 @@
-"""The measures of a run whose log lies in two files, one of them cut short."""
+"""The measures of a run whose log lies in two files."""
 
 import json
 

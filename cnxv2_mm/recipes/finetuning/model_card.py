@@ -21,7 +21,7 @@ def write_model_card(
     decided = {setting.name: setting.value for setting in settings}
     reached = ((name, f"{score:.3f}") for name, score in scores.items())
     parts = [
-        f"Trained on {decided['data']}",
+        f"Trained on {decided['data']}.",
         f"Licence of the weights it started from: {decided['licence']}.",
         model_card.table(("score on the validation images", ""), reached, numbers=(1,)),
         "`model.pth` has the weights that reached these scores, `config.py` the model and the training.",

@@ -67,7 +67,9 @@ def write_model_card(
     head = ["pipeline_tag: image-feature-extraction", "tags: [convnextv2, fcmae, masked-autoencoder]"]
     parts = [
         f"An encoder that has learnt from images without labels, by FCMAE (arXiv 2301.00808). Data: {data}.",
-        f"Weights it started from: {start_licence or 'none, a random start'}.",
+        f"Licence of the weights it started from: {start_licence}."
+        if start_licence
+        else "It started from random weights.",
         model_card.table(columns, rows, numbers=(1, 2)),
         f"Painting each hidden patch in its mean colour has a held-out loss of {measures.last['patch_mean_loss']:.4g}: "
         "an encoder that has learnt something is below it.",

@@ -33,13 +33,22 @@ def _format_once(text: str, **settings: object) -> object:
 yapf_api.FormatCode = _format_once
 mmengine_configs._get_cfg_metainfo = cache(mmengine_configs._get_cfg_metainfo)
 
-# Of these the tests need the extra `export`, and its torch.
+# Of these the tests need the extra `export`, and its torch; without it they cannot be imported.
 OF_EXPORT = ("export/", "examples/", "benchmarks/export/", "tools/test_export.py", "test_docs_export.py")
+HAS_EXPORT = all(find_spec(name) for name in ("onnx", "onnxruntime", "openvino"))
+
+
+def _is_of_export(path: Path) -> bool:
+    return path.is_relative_to(HERE) and path.relative_to(HERE).as_posix().startswith(OF_EXPORT)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return (not HAS_EXPORT and collection_path.suffix == ".py" and _is_of_export(collection_path)) or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).as_posix().startswith(OF_EXPORT):
+        if _is_of_export(item.path):
             item.add_marker(pytest.mark.export)
 
 

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo import symbolic_convert
 from torch.autograd import forward_ad
 
 TRITON_SWITCH = "CNXV2_MM_TRITON"
@@ -45,7 +46,9 @@ def is_traced() -> bool:
 # For the compiler, which otherwise answers this question itself: up to torch 2.11 always with True.
 @torch.compiler.assume_constant_result
 def _is_exported() -> bool:
-    return torch.compiler.is_exporting()
+    translator = getattr(symbolic_convert.tls, "current_tx", None)  # of a function that is compiled or exported
+    # Of torch.export(strict=True), which is the default up to torch 2.7, is_exporting knows nothing there.
+    return torch.compiler.is_exporting() or (translator is not None and translator.export)
 
 
 def in_forward_mode() -> bool:

@@ -47,7 +47,7 @@ def test_grey_stays_grey_or_becomes_rgb(tmp_path, name):
         ("a.bmp", "P", {}),
         ("a.jpg", "CMYK", {}),
         ("a.tif", "CMYK", {}),
-        ("a.tif", "YCbCr", {}),
+        ("a.tif", "YCbCr", {"compression": "jpeg"}),
         ("a.png", "RGBA", {}),
         ("a.tif", "RGBA", {}),
         ("a.webp", "RGBA", {"lossless": True}),

@@ -17,6 +17,7 @@ def test_a_gpu_gets_enough_programs_and_none_too_short(n, m, d):
     assert n * (parts - 1) * d < 4 * 132 * 64  # and no more sums to add up than that takes
 
 
+@pytest.mark.pinned
 def test_the_number_of_parts_asks_the_compiler_for_no_size():
     graphs = []
 

@@ -54,6 +54,7 @@ def test_no_step_asks_the_device_for_a_number():
     assert [row for row in ROWS if row["host_question"] is not None] == []
 
 
+@pytest.mark.pinned
 def test_a_tiny_step_in_eager_mode_counted_anew():
     row = with_mock(COUNT.format(arch="tiny", mode="eager"))
     assert_below(row, TINY_EAGER)
@@ -62,7 +63,7 @@ def test_a_tiny_step_in_eager_mode_counted_anew():
     assert len(row["largest"]) == 10
 
 
-@pytest.mark.inductor
+@pytest.mark.pinned
 def test_a_small_compiled_step_counted_anew():
     assert_below(with_mock(COUNT.format(arch=SMALL, mode="compiled")), SMALL_COMPILED)
 

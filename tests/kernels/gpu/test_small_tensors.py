@@ -16,6 +16,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.pinned
 @pytest.mark.parametrize("capability", [80, 90, 100])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_nothing_spills_and_registers_are_few(shape, capability):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from cnxv2_mm import zoo
 
 UNKNOWN_LICENCE = "not known: ask whoever made the file"
-OWN_WEIGHTS = "nobody else's: they come from a random start"
+OWN_WEIGHTS = "that of whoever trained them, from random weights"
 
 
 def licence_of(weights: str | os.PathLike[str], metadata: Mapping[str, str]) -> str:

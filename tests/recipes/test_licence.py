@@ -15,7 +15,7 @@ def test_published_weights_have_that_of_the_zoo(name):
     ("metadata", "licence"),
     [
         ({}, "not known: ask whoever made the file"),
-        ({"task": "pretrain"}, "nobody else's: they come from a random start"),
+        ({"task": "pretrain"}, "that of whoever trained them, from random weights"),
         ({"task": "pretrain", "start_licence": "CC-BY-NC 4.0"}, "CC-BY-NC 4.0"),
     ],
 )

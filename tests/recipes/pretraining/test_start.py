@@ -26,7 +26,7 @@ def test_an_encoder_of_ours_brings_its_statistics(trained):
     assert start.checkpoint == str(trained.encoder)
     assert start.arguments["arch"] == "atto"
     assert list(start.mean) == load_config(str(trained.config)).model.data_preprocessor.mean
-    assert start.licence == "nobody else's: they come from a random start"
+    assert start.licence == "that of whoever trained them, from random weights"
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ test: install
 
 # The same tests with the oldest Python, torch and torchvision that pyproject.toml allows.
 test-lowest: $(LOWEST_VENV)/.installed
-	$(LOWEST_VENV)/bin/python -m pytest -m "not minkowski and not libraries and not browser and not pinned and not export"
+	OMP_NUM_THREADS=1 $(LOWEST_VENV)/bin/python -m pytest $(PARALLEL) \
+		-m "not minkowski and not libraries and not browser and not pinned and not export"
 
 $(LOWEST_VENV)/.installed: requirements/lowest.txt pyproject.toml
 	$(LOWEST_PYTHON) -m venv $(LOWEST_VENV)

@@ -47,6 +47,7 @@ def test_grey_stays_grey_or_becomes_rgb(tmp_path, name):
         ("a.bmp", "P", {}),
         ("a.jpg", "CMYK", {}),
         ("a.tif", "CMYK", {}),
+        pytest.param("a.tif", "YCbCr", {}, marks=pytest.mark.pinned),  # Pillow 12 cannot read what it writes
         ("a.tif", "YCbCr", {"compression": "jpeg"}),
         ("a.png", "RGBA", {}),
         ("a.tif", "RGBA", {}),

@@ -7,7 +7,9 @@ from cnxv2_mm.recipes.settings import Setting
 from cnxv2_mm.training.saving import write_whole
 
 
-def write_model_card(folder: RunFolder, title: str, licence: str, head: Sequence[str], parts: Sequence[str]) -> None:
+def write_model_card(
+    folder: RunFolder, title: str, licence: str | None, head: Sequence[str], parts: Sequence[str]
+) -> None:
     """Write the card: a head in YAML, which hubs read, the title and the text.
 
     The licence in the head is the user's to fill in.
@@ -15,7 +17,7 @@ def write_model_card(folder: RunFolder, title: str, licence: str, head: Sequence
     Args:
         folder: The run folder.
         title: The model, for people.
-        licence: That of the weights the training started from, in words; empty if there were none.
+        licence: That of the weights the training started from, in words; None if there were none.
         head: Further lines of the head.
         parts: The text in Markdown, a paragraph, table or block of code each.
     """

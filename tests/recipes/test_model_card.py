@@ -18,7 +18,7 @@ def test_the_head_is_yaml_and_the_parts_are_paragraphs(tmp_path):
 
 def test_without_a_licence_none_is_named(tmp_path):
     folder = RunFolder(tmp_path)
-    write_model_card(folder, "A title", "", [], [])
+    write_model_card(folder, "A title", None, [], [])
     assert "started from" not in folder.card.read_text()
 
 

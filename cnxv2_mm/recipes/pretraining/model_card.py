@@ -80,4 +80,4 @@ def write_model_card(
         model_card.commands([command]),
         model_card.settings_table(settings),
     ]
-    model_card.write_model_card(folder, title, start_licence or "", head, parts)
+    model_card.write_model_card(folder, title, start_licence, head, parts)

@@ -35,6 +35,12 @@ def test_a_name():
 def test_a_file_that_says_nothing_of_its_images(tmp_path):
     file = write_encoder(tmp_path / "weights.safetensors", {})
     assert find_start(str(file)).mean == (123.675, 116.28, 103.53)
+    assert find_start(str(file)).licence == "not known: ask whoever made the file"
+
+
+def test_the_licence_of_an_encoder_is_that_of_its_start(tmp_path):
+    file = write_encoder(tmp_path / "weights.safetensors", {"task": "pretrain", "start_licence": "CC-BY-NC 4.0"})
+    assert find_start(str(file)).licence == "CC-BY-NC 4.0"
 
 
 @pytest.mark.parametrize(

@@ -132,14 +132,22 @@ def test_message_of_an_error_in_a_worker():
     assert message(error.value) == "x.tif: 4 channels"
 
 
-@pytest.mark.parametrize(("processes", "status"), [("1", -6), ("2", 3)])
-def test_one_of_several_processes_ends_whatever_a_library_does_at_its_end(tmp_path, processes, status):
+@pytest.mark.parametrize(
+    ("processes", "end", "status", "message"),
+    [
+        ("1", "return 3", -6, ""),
+        ("2", "return 3", 3, ""),
+        ("2", "raise ValueError('wrong size')", 1, "program: wrong size\n"),
+    ],
+)
+def test_one_of_several_processes_ends_whatever_a_library_does_at_its_end(tmp_path, processes, end, status, message):
     """libc's atexit stands for a C++ library that aborts while it is taken down; Python's own runs all the same."""
     body = (
         "import atexit, ctypes, os; os.environ['WORLD_SIZE'] = {!r}; libc = ctypes.CDLL(None); "
         "libc.atexit(libc.abort) if hasattr(libc, 'atexit') else libc.__cxa_atexit(libc.abort, None, None); "
-        "atexit.register(print, 'cleaned'); print('done', end=' '); return 3"
+        "atexit.register(print, 'cleaned'); print('done', end=' '); {}"
     )
-    result = run(tmp_path, body.format(processes))
+    result = run(tmp_path, body.format(processes, end))
     assert result.stdout == "done cleaned\n"
+    assert result.stderr.startswith(message)
     assert result.returncode == status

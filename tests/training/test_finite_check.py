@@ -218,25 +218,28 @@ TWO = """
 import sys
 import torch.distributed as torch_dist
 from mmengine.config import Config
-from cnxv2_mm.training.runner import build_runner, leave_processes
+from cnxv2_mm import command_line
+from cnxv2_mm.training.runner import build_runner
 from tests.training.test_finite_check import At, poison_images
 
 file, rank, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-torch_dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-config = Config.fromfile(file)
-config.merge_from_dict({
-    "launcher": "pytorch", "work_dir": folder, "train_cfg.max_iters": 30, "train_cfg.val_interval": 100,
-    "default_hooks.checkpoint.interval": 12, "model_wrapper_cfg.device_ids": None,
-    "model_wrapper_cfg.type": "MMDistributedDataParallel"})
-runner = build_runner(config)
-if rank == 1:
-    runner.register_hook(At([11], poison_images))
-try:
-    runner.train()
-except FloatingPointError as error:
-    print(runner.iter + 1, error)
-    leave_processes()
-    sys.exit(7)
+
+def main():
+    torch_dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    config = Config.fromfile(file)
+    config.merge_from_dict({
+        "launcher": "pytorch", "work_dir": folder, "train_cfg.max_iters": 30, "train_cfg.val_interval": 100,
+        "default_hooks.checkpoint.interval": 12, "model_wrapper_cfg.device_ids": None,
+        "model_wrapper_cfg.type": "MMDistributedDataParallel"})
+    runner = build_runner(config)
+    if rank == 1:
+        runner.register_hook(At([11], poison_images))
+    try:
+        runner.train()
+    finally:
+        print(runner.iter + 1)
+
+command_line.run("train", main)
 """
 
 
@@ -248,15 +251,15 @@ def test_two_processes_stop_together(tmp_path):
     program.write_text(TWO)
     command = [sys.executable, str(program), str(config)]
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "LOCAL_RANK": "0", "CUDA_VISIBLE_DEVICES": ""}
-    processes = [
-        subprocess.Popen([*command, str(rank), str(tmp_path)], env=environment, stdout=subprocess.PIPE, text=True)
-        for rank in (0, 1)
-    ]
-    outputs = [process.communicate(timeout=100)[0] for process in processes]
-    assert [process.returncode for process in processes] == [7, 7]
-    for output in outputs:
-        line = output.splitlines()[-1]
-        assert line.startswith("12 the loss is not finite any more: step 11: loss=nan. First module ")
+    environment["WORLD_SIZE"] = "2"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen([*command, str(rank), str(tmp_path)], env=environment, **pipes) for rank in (0, 1)]
+    outputs = [process.communicate(timeout=100) for process in processes]
+    assert [process.returncode for process in processes] == [1, 1], outputs
+    for output, errors in outputs:
+        assert output.splitlines()[-1] == "12"
+        line = errors.splitlines()[-2]
+        assert line.startswith("train: the loss is not finite any more: step 11: loss=nan. First module ")
         assert line.endswith(str(tmp_path / "nonfinite_step_11.json"))
     report = json.loads((tmp_path / "nonfinite_step_11.json").read_text())
     assert (report["process"], report["first_module"]) == (1, "data_preprocessor (BaseDataPreprocessor)")

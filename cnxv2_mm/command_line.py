@@ -55,19 +55,22 @@ def run(tool: str, main: Callable[[], Any]) -> None:
     except (*USER_ERRORS, TypeError) as error:
         if _OPTION in sys.argv or (isinstance(error, TypeError) and not _is_wrong_argument(error)):
             raise
-        print(f"{tool}: {message(error)}\n({_OPTION} shows where this arose.)", file=sys.stderr)
-        status = 1
+        _end(f"{tool}: {message(error)}\n({_OPTION} shows where this arose.)")
     _end(status if type(status) is int else 0)
 
 
-def _end(status: int) -> NoReturn:
-    """End this process. One of several, as torchrun starts them, ends without taking its C++ libraries down.
+def _end(status: int | str) -> NoReturn:
+    """End this process as ``sys.exit`` does: with a status, or with a text and status 1.
 
+    One of several, as torchrun starts them, ends without taking its C++ libraries down.
     Threads of PyTorch's communication sometimes abort a process while that is done, whether it has succeeded or has
     said what is wrong. This is seen on busy machines. What Python has to do at the end is done.
     """
     if int(os.environ.get("WORLD_SIZE") or 1) == 1:
         sys.exit(status)
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+        status = 1
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

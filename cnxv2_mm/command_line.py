@@ -62,14 +62,14 @@ def run(tool: str, main: Callable[[], Any]) -> None:
 def _end(status: int | str) -> NoReturn:
     """End this process as ``sys.exit`` does: with a status, or with a text and status 1.
 
-    One of several, as torchrun starts them, ends without taking its C++ libraries down.
-    Threads of PyTorch's communication sometimes abort a process while that is done, whether it has succeeded or has
-    said what is wrong. This is seen on busy machines. What Python has to do at the end is done.
+    One of several, as torchrun starts them, ends without taking its C++ libraries down. Threads of PyTorch's
+    communication sometimes abort a process while that is done, whether it has succeeded or has said what is wrong.
+    This is seen on busy machines. What Python has to do at the end is done.
     """
     if int(os.environ.get("WORLD_SIZE") or 1) == 1:
         sys.exit(status)
     if isinstance(status, str):
-        print(status, file=sys.stderr)
+        sys.stderr.write(f"{status}\n")  # at once: lines of several processes are not mixed
         status = 1
     atexit._run_exitfuncs()
     sys.stdout.flush()

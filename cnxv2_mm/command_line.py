@@ -52,10 +52,12 @@ def run(tool: str, main: Callable[[], Any]) -> None:
     """
     try:
         status = main()
-    except (*USER_ERRORS, TypeError) as error:
-        if _OPTION in sys.argv or (isinstance(error, TypeError) and not _is_wrong_argument(error)):
+    except Exception as error:
+        if _OPTION not in sys.argv and (isinstance(error, USER_ERRORS) or _is_wrong_argument(error)):
+            _end(f"{tool}: {message(error)}\n({_OPTION} shows where this arose.)")
+        if _is_alone():
             raise
-        _end(f"{tool}: {message(error)}\n({_OPTION} shows where this arose.)")
+        _end(traceback.format_exc().rstrip())
     _end(status if type(status) is int else 0)
 
 
@@ -66,7 +68,7 @@ def _end(status: int | str) -> NoReturn:
     communication sometimes abort a process while that is done, whether it has succeeded or has said what is wrong.
     This is seen on busy machines. What Python has to do at the end is done.
     """
-    if int(os.environ.get("WORLD_SIZE") or 1) == 1:
+    if _is_alone():
         sys.exit(status)
     if isinstance(status, str):
         sys.stderr.write(f"{status}\n")  # at once: lines of several processes are not mixed
@@ -77,8 +79,14 @@ def _end(status: int | str) -> NoReturn:
     os._exit(status)
 
 
-def _is_wrong_argument(error: TypeError) -> bool:
+def _is_alone() -> bool:
+    return int(os.environ.get("WORLD_SIZE") or 1) == 1
+
+
+def _is_wrong_argument(error: Exception) -> bool:
     """Whether a config gave arguments that a class does not take: raised by the call in mmengine's registry itself."""
+    if not isinstance(error, TypeError):
+        return False
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return Path(frame.filename).parts[-3:] == ("mmengine", "registry", "build_functions.py")
 

@@ -138,6 +138,7 @@ def test_message_of_an_error_in_a_worker():
         ("1", "return 3", -6, ""),
         ("2", "return 3", 3, ""),
         ("2", "raise ValueError('wrong size')", 1, "program: wrong size\n"),
+        ("2", "raise RuntimeError('a bug')", 1, "Traceback (most recent call last):\n"),
     ],
 )
 def test_one_of_several_processes_ends_whatever_a_library_does_at_its_end(tmp_path, processes, end, status, message):
